@@ -1,0 +1,26 @@
+/* base/log.h - one line per fact: level, event, key=value pairs. Only app, super, proxy, api and cmd
+ * call this; other layers report to their owners.
+ *
+ * The sink may be replaced (an embedder's callback). Values with spaces or quotes are quoted.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+typedef void (*log_sink)(void *user, enum log_level level, const char *line);
+
+void log_set_sink(log_sink sink, void *user); /* NULL: stderr */
+void log_set_level(enum log_level least);
+enum log_level log_get_level(void);
+
+/* log_event(LOG_INFO, "listening", "port=%d host=%s", 3000, "::"). No newline. */
+void log_event(enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+const char *log_level_name(enum log_level level);
+int log_level_parse(const char *name); /* a level, or ATR_EUNKNOWN */
+
+#endif

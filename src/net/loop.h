@@ -1,0 +1,87 @@
+/* net/loop.h - the event loop of a worker: one thread, one epoll, one screen of phases.
+ *
+ * Each iteration: wait, read and dispatch, timers, jobs, flush, reap. Nothing an iteration's callbacks
+ * hold is freed before reap: closing is a state, freeing happens at that one place.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/wheel.h"
+
+enum { LOOP_READ_BYTES = 64 * 1024, LOOP_EVENTS = 512 };
+
+/* A descriptor under watch. fd is -1 when it is not: events already fetched for it are dropped. */
+struct watch {
+    int fd;
+    uint32_t events; /* EPOLLIN, EPOLLOUT, ...: what is asked for */
+    void (*on_events)(struct watch *w, uint32_t events);
+};
+
+/* Something to run once later in the iteration. Self-linked while not queued. */
+struct loop_job {
+    struct list link;
+    void (*run)(struct loop_job *job);
+};
+
+struct loop_stats {
+    uint64_t iterations, events;
+    uint64_t busy_us_max; /* longest iteration, waiting excluded */
+};
+
+struct loop {
+    int epoll_fd;
+    bool stopping;
+    bool waiting;            /* internal: wait is interruptible by loop_wake */
+    uint64_t now_ms;         /* CLOCK_MONOTONIC, read once per iteration */
+    int64_t wall_ms;         /* Unix time, read once per iteration */
+    struct wheel timers;
+    struct list jobs, flush, doomed; /* of struct loop_job, run in that order */
+    struct arena scratch;    /* reset each iteration */
+    uint8_t *read_buffer;    /* LOOP_READ_BYTES, for whoever is reading right now */
+    struct loop_stats stats;
+};
+
+int loop_init(struct loop *l) MUST_CHECK;
+void loop_fini(struct loop *l); /* the caller has closed everything that was in it */
+
+int loop_watch(struct loop *l, struct watch *w, int fd, uint32_t events) MUST_CHECK;
+int loop_rewatch(struct loop *l, struct watch *w, uint32_t events) MUST_CHECK;
+void loop_unwatch(struct loop *l, struct watch *w); /* does not close fd; sets it to -1 */
+
+/* Runs after the timers of this iteration (jobs queued by jobs run in the next one). */
+void loop_defer(struct loop *l, struct loop_job *job);
+/* Runs in the flush phase: output is gathered until then. */
+void loop_flush_later(struct loop *l, struct loop_job *job);
+/* Runs last, with no callback on the stack: for freeing. */
+void loop_doom(struct loop *l, struct loop_job *job);
+static inline void loop_job_init(struct loop_job *j, void (*run)(struct loop_job *))
+{
+    list_init(&j->link);
+    j->run = run;
+}
+
+static inline void loop_timer(struct loop *l, struct timer *t, uint64_t delay_ms)
+{
+    timer_start(&l->timers, t, delay_ms);
+}
+static inline void loop_timer_stop(struct loop *l, struct timer *t)
+{
+    timer_stop(&l->timers, t);
+}
+
+/* One iteration that waits at most timeout_ms (-1: until something happens). */
+int loop_turn(struct loop *l, int timeout_ms);
+/* Turns until loop_stop(). */
+int loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+
+#endif
