@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-uint64_t clock_mono_ms(void);  /* CLOCK_MONOTONIC */
+uint64_t clock_mono_ms(void); /* CLOCK_MONOTONIC */
 uint64_t clock_mono_us(void);
-int64_t clock_wall_ms(void);   /* Unix time */
+int64_t clock_wall_ms(void); /* Unix time */
 
 #endif

@@ -14,7 +14,7 @@
 #include "atrium/error.h"
 
 #define ATR_WHY_MAX 512
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK  __attribute__((warn_unused_result))
 
 /* The symbolic name ("ATR_ECLOSED", "EPIPE"); never NULL. */
 const char *err_name(int code);

@@ -21,9 +21,9 @@ struct id_table {
     uint32_t cap, count, free; /* free: first free slot + 1; 0: none */
 };
 
-uint64_t id_add(struct id_table *t, void *object);        /* never 0 */
-void *id_get(const struct id_table *t, uint64_t id);      /* NULL: gone */
-void id_remove(struct id_table *t, uint64_t id);          /* a stale id is a no-op */
+uint64_t id_add(struct id_table *t, void *object);   /* never 0 */
+void *id_get(const struct id_table *t, uint64_t id); /* NULL: gone */
+void id_remove(struct id_table *t, uint64_t id);     /* a stale id is a no-op */
 void id_table_free(struct id_table *t);
 
 #endif

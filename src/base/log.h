@@ -1,5 +1,5 @@
-/* base/log.h - one line per fact: level, event, key=value pairs. Only app, super, proxy, api and cmd
- * call this; other layers report to their owners.
+/* base/log.h - one line per fact: level, event, key=value pairs. Only app, super, proxy, api and
+ * cmd call this; other layers report to their owners.
  *
  * The sink may be replaced (an embedder's callback). Values with spaces or quotes are quoted.
  *

@@ -1,8 +1,8 @@
 /* base/map.h - a hash table from bytes to a pointer, seeded so that peers cannot aim collisions.
  *
- * Keys are borrowed: they must live (unchanged) as long as the entry, normally inside the value. Open
- * addressing, grows and shrinks; iteration order is unspecified. SipHash-1-3 with a random key per
- * process.
+ * Keys are borrowed: they must live (unchanged) as long as the entry, normally inside the value.
+ * Open addressing, grows and shrinks; iteration order is unspecified. SipHash-1-3 with a random key
+ * per process.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,8 +27,8 @@ struct map {
 void *map_get(const struct map *m, str key); /* NULL: none */
 /* Adds or replaces; returns the value it replaced, or NULL. value is not NULL. */
 void *map_put(struct map *m, str key, void *value);
-void *map_remove(struct map *m, str key);    /* the value removed, or NULL */
-void map_free(struct map *m);                /* the table only, not the values */
+void *map_remove(struct map *m, str key); /* the value removed, or NULL */
+void map_free(struct map *m);             /* the table only, not the values */
 
 /* Walks: for (uint32_t at = 0; (v = map_next(m, &at));). The table must not change meanwhile. */
 void *map_next(const struct map *m, uint32_t *at);

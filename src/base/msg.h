@@ -1,8 +1,8 @@
 /* base/msg.h - immutable outgoing bytes, shared by reference: what a fan-out queues.
  *
  * A message is built once, then never changed; every queue that holds it holds one reference. It is
- * one WebSocket frame ready for the wire: `head` bytes of frame header, then the payload. Long-polling
- * uses the payload alone, so one encoding serves both transports.
+ * one WebSocket frame ready for the wire: `head` bytes of frame header, then the payload.
+ * Long-polling uses the payload alone, so one encoding serves both transports.
  *
  * Small messages come from per-thread free lists by size class: a warm echo calls no allocator.
  * References are not atomic: a message lives on one thread.
@@ -19,10 +19,10 @@
 
 struct msg {
     uint32_t refs;
-    uint32_t len;        /* of data, frame header included */
-    uint8_t head;        /* bytes of frame header at the front of data */
-    uint8_t binary;      /* 1: the payload is binary, 0: text */
-    uint8_t class;       /* size class it came from; MSG_BIG: the heap */
+    uint32_t len;   /* of data, frame header included */
+    uint8_t head;   /* bytes of frame header at the front of data */
+    uint8_t binary; /* 1: the payload is binary, 0: text */
+    uint8_t class;  /* slab class it came from; SLAB_BIG: the heap */
     uint8_t reserved;
     uint8_t data[];
 };

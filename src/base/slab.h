@@ -1,5 +1,5 @@
-/* base/slab.h - free lists by size class (powers of two, 32 bytes to 4 KiB) for short-lived blocks of
- * the hot path. Blocks above the largest class come from the heap. Per thread, so no locks.
+/* base/slab.h - free lists by size class (powers of two, 32 bytes to 4 KiB) for short-lived blocks
+ * of the hot path. Blocks above the largest class come from the heap. Per thread, so no locks.
  *
  * The caches are bounded: a class keeps at most SLAB_KEEP_BYTES of free blocks.
  *

@@ -16,7 +16,7 @@ typedef struct str {
 } str;
 
 #define STR(literal) ((str){ (literal), sizeof(literal) - 1 })
-#define STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
+#define STR_ARG(s)   (int)(s).n, (s).p /* for "%.*s" */
 
 static inline str str_of(const char *z)
 {
@@ -31,20 +31,21 @@ static inline bool str_eq(str a, str b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-int str_cmp(str a, str b);              /* as memcmp, shorter first */
-bool str_ieq(str a, str b);             /* ASCII case folded */
+int str_cmp(str a, str b);  /* as memcmp, shorter first */
+bool str_ieq(str a, str b); /* ASCII case folded */
 bool str_starts(str s, str prefix);
 bool str_ends(str s, str suffix);
-bool str_istarts(str s, str prefix);    /* ASCII case folded */
-ptrdiff_t str_find(str s, char c);      /* index of the first c, or -1 */
-ptrdiff_t str_search(str s, str needle);/* index of the first needle, or -1 */
-str str_trim(str s);                    /* without spaces and tabs at both ends */
+bool str_istarts(str s, str prefix);     /* ASCII case folded */
+ptrdiff_t str_find(str s, char c);       /* index of the first c, or -1 */
+ptrdiff_t str_search(str s, str needle); /* index of the first needle, or -1 */
+str str_trim(str s);                     /* without spaces and tabs at both ends */
 
 /* Cuts the part before the first `sep` off *rest and puts it in *part; *rest keeps what follows.
  * Without a separator the whole is the part. Returns false when *rest was exhausted (p == NULL). */
 bool str_cut(str *rest, char sep, str *part);
 
-/* Decimal digits only, the whole slice. ATR_ESYNTAX when empty or not digits, ATR_ERANGE above max. */
+/* Decimal digits only, the whole slice. ATR_ESYNTAX when empty or not digits, ATR_ERANGE above max.
+ */
 int str_to_u64(str s, uint64_t max, uint64_t *out) __attribute__((warn_unused_result));
 
 /* A zero-terminated copy; free with mem_free(). */

@@ -1,0 +1,238 @@
+/* base/log.c - formats "level event key=value ..." without letting a value break the line.
+ *
+ * The format is cut at its spaces into fields, and a field at its first '=' into key and value. A
+ * value is formatted on its own and quoted when it has to be, so that text from a peer can neither
+ * end a line nor pass for another field. That is why conversions are read one by one here.
+ *
+ * Start reading at log_event().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "base/utf8.h"
+
+enum { LINE_MAX = 4096, VALUE_MAX = 2048, SPEC_MAX = 24 };
+
+/* Text of bounded length; what does not fit is dropped and marked at the end. */
+struct text {
+    char *p;
+    size_t len, max; /* max leaves room for the terminator */
+    bool cut;
+};
+
+static void text_add(struct text *t, const char *p, size_t n)
+{
+    if (n > t->max - t->len) {
+        n = t->max - t->len;
+        t->cut = true;
+    }
+    memcpy(t->p + t->len, p, n);
+    t->len += n;
+}
+
+static const char *const names[] = { "debug", "info", "warn", "error" };
+static enum log_level least = LOG_INFO;
+static log_sink sink;
+static void *sink_user;
+
+void log_set_sink(log_sink to, void *user)
+{
+    sink = to;
+    sink_user = user;
+}
+
+void log_set_level(enum log_level level)
+{
+    least = level;
+}
+
+enum log_level log_get_level(void)
+{
+    return least;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return names[level];
+}
+
+int log_level_parse(const char *name)
+{
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
+        if (strcmp(names[i], name) == 0)
+            return i;
+    }
+    return ATR_EUNKNOWN;
+}
+
+/* A whole line in one write, so that lines of several processes do not mix. */
+static void to_stderr(char *line, size_t n)
+{
+    ssize_t done;
+
+    line[n++] = '\n';
+    do
+        done = write(STDERR_FILENO, line, n);
+    while (done < 0 && errno == EINTR);
+}
+
+static bool is_plain(str value, bool utf8)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+
+        if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c == 0x7f || (c >= 0x80 && !utf8))
+            return false;
+    }
+    return value.n > 0;
+}
+
+static void add_value(struct text *line, str value)
+{
+    bool utf8 = utf8_valid(value.p, value.n);
+
+    if (is_plain(value, utf8)) {
+        text_add(line, value.p, value.n);
+        return;
+    }
+    text_add(line, "\"", 1);
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        char escape[8] = { '\\', (char)c };
+        size_t n = 2;
+
+        if (c == '\n')
+            escape[1] = 'n';
+        else if (c < ' ' || c == 0x7f || (c >= 0x80 && !utf8))
+            n = (size_t)snprintf(escape, sizeof escape, "\\x%02x", c);
+        else if (c != '"' && c != '\\') {
+            escape[0] = (char)c;
+            n = 1;
+        }
+        text_add(line, escape, n);
+    }
+    text_add(line, "\"", 1);
+}
+
+/* Formats the one conversion at *format, which begins with '%', and moves *format behind it. */
+static void add_conversion(struct text *value, const char **format, va_list *args)
+{
+    char spec[SPEC_MAX], out[VALUE_MAX];
+    size_t n = strspn(*format + 1, "-+ #0123456789.*hlzjt") + 2;
+    const char *end = *format + n;
+    int stars = 0, star[2] = { 0, 0 }, made;
+    bool is_long = false;
+
+    ASSERT(n < sizeof spec);
+    memcpy(spec, *format, n);
+    spec[n] = '\0';
+    *format = end;
+    for (size_t i = 1; i + 1 < n; i++) {
+        is_long |= strchr("lzjt", spec[i]) != NULL;
+        if (spec[i] == '*' && stars < 2)
+            star[stars++] = va_arg(*args, int);
+    }
+#define FORMAT(arg)                                                                                \
+    (stars == 2   ? snprintf(out, sizeof out, spec, star[0], star[1], arg)                         \
+     : stars == 1 ? snprintf(out, sizeof out, spec, star[0], arg)                                  \
+                  : snprintf(out, sizeof out, spec, arg))
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-extra-args"
+    switch (spec[n - 1]) {
+    case '%':
+        made = snprintf(out, sizeof out, "%%");
+        break;
+    case 's':
+        made = FORMAT(va_arg(*args, const char *));
+        break;
+    case 'p':
+        made = FORMAT(va_arg(*args, void *));
+        break;
+    case 'e':
+    case 'f':
+    case 'g':
+        made = FORMAT(va_arg(*args, double));
+        break;
+    default: /* all long integers are 64 bits wide on the systems we build for */
+        ASSERT(strchr("diuxXoc", spec[n - 1]));
+        made = is_long ? FORMAT(va_arg(*args, int64_t)) : FORMAT(va_arg(*args, int));
+        break;
+    }
+#pragma GCC diagnostic pop
+#undef FORMAT
+    ASSERT(made >= 0);
+    value->cut |= (size_t)made >= sizeof out;
+    text_add(value, out, (size_t)made < sizeof out ? (size_t)made : sizeof out - 1);
+}
+
+/* One field: up to the next space of the format, or its end. */
+static void add_field(struct text *line, const char **format, va_list *args)
+{
+    char bytes[VALUE_MAX];
+    struct text value = { bytes, 0, sizeof bytes, false };
+    bool has_key = false;
+
+    while (**format && **format != ' ') {
+        char c = **format;
+
+        if (c == '%') {
+            add_conversion(&value, format, args);
+            continue;
+        }
+        ++*format;
+        text_add(&value, &c, 1);
+        if (c == '=' && !has_key) {
+            has_key = true;
+            text_add(line, value.p, value.len);
+            value.len = 0;
+        }
+    }
+    add_value(line, (str){ value.p, value.len });
+    line->cut |= value.cut;
+}
+
+void log_event(enum log_level level, const char *event, const char *format, ...)
+{
+    char bytes[LINE_MAX + 8];
+    struct text line = { bytes, 0, LINE_MAX, false };
+    va_list args;
+
+    if (level < least)
+        return;
+    text_add(&line, names[level], strlen(names[level]));
+    text_add(&line, " ", 1);
+    text_add(&line, event, strlen(event));
+    va_start(args, format);
+    while (*format) {
+        if (*format == ' ') {
+            format++;
+            continue;
+        }
+        text_add(&line, " ", 1);
+        add_field(&line, &format, &args);
+    }
+    va_end(args);
+    if (line.cut) {
+        memcpy(line.p + line.len, "...", 3);
+        line.len += 3;
+    }
+    line.p[line.len] = '\0';
+    if (sink)
+        sink(sink_user, level, line.p);
+    else
+        to_stderr(line.p, line.len);
+}

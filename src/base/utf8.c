@@ -1,0 +1,102 @@
+/* base/utf8.c - UTF-8 validation that can stop and go on at any byte.
+ *
+ * The state says what the next byte must be: how many continuation bytes are missing, and the range
+ * the next one must lie in. The range is narrower than 80..BF only after the lead bytes E0, ED, F0
+ * and F4; that alone excludes overlong forms, surrogates and what is beyond U+10FFFF (RFC 3629
+ * section 4).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/utf8.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+#define STATE(missing, low, high)                                                                  \
+    ((uint32_t)(missing) | (uint32_t)(low) << 8 | (uint32_t)(high) << 16)
+
+/* The state after a lead byte; 0: the byte leads nothing. */
+static inline uint32_t after_lead(uint8_t c)
+{
+    if (c < 0xc2)
+        return 0; /* a continuation byte, or the overlong C0 and C1 */
+    if (c < 0xe0)
+        return STATE(1, 0x80, 0xbf);
+    if (c < 0xf0)
+        return STATE(2, c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf);
+    if (c < 0xf5)
+        return STATE(3, c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf);
+    return 0;
+}
+
+static inline const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
+{
+    while (end - p >= 8) {
+        uint64_t word;
+
+        memcpy(&word, p, 8);
+        if (word & 0x8080808080808080u)
+            break;
+        p += 8;
+    }
+    while (p < end && *p < 0x80)
+        p++;
+    return p;
+}
+
+bool utf8_feed(uint32_t *state, const void *in, size_t n)
+{
+    const uint8_t *p = in, *end = p + n;
+    uint32_t s = *state;
+
+    while (p < end) {
+        if (s == 0) {
+            p = skip_ascii(p, end);
+            if (p == end)
+                break;
+            s = after_lead(*p++);
+            if (s == 0)
+                return false;
+            continue;
+        }
+        if (*p < (s >> 8 & 0xff) || *p > s >> 16)
+            return false;
+        p++;
+        s = (s & 0xff) == 1 ? 0 : STATE((s & 0xff) - 1, 0x80, 0xbf);
+    }
+    *state = s;
+    return true;
+}
+
+bool utf8_valid(const void *p, size_t n)
+{
+    uint32_t state = 0;
+
+    return utf8_feed(&state, p, n) && state == 0;
+}
+
+size_t utf8_put(uint8_t *out, uint32_t c)
+{
+    ASSERT(c <= 0x10ffff);
+    if (c < 0x80) {
+        out[0] = (uint8_t)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (uint8_t)(0xc0 | c >> 6);
+        out[1] = (uint8_t)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (uint8_t)(0xe0 | c >> 12);
+        out[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+        out[2] = (uint8_t)(0x80 | (c & 0x3f));
+        return 3;
+    }
+    out[0] = (uint8_t)(0xf0 | c >> 18);
+    out[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
+    out[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+    out[3] = (uint8_t)(0x80 | (c & 0x3f));
+    return 4;
+}
