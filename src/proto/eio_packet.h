@@ -24,8 +24,8 @@ struct eio_packet {
     str data;
 };
 
-/* Decodes one packet of a text frame or of a payload. A leading 'b' is a binary message: its base64 is
- * decoded in place, so text is written to. Text must already be known to be UTF-8. PARSE_DONE or
+/* Decodes one packet of a text frame or of a payload. A leading 'b' is a binary message: its base64
+ * is decoded in place, so text is written to. Text must already be known to be UTF-8. PARSE_DONE or
  * PARSE_BAD (empty, unknown type, bad base64). */
 enum parse eio_packet_decode(char *text, size_t n, struct eio_packet *out);
 

@@ -1,4 +1,5 @@
-/* proto/json.h - JSON (RFC 8259): a validating scanner, a pull reader over validated text, a writer.
+/* proto/json.h - JSON (RFC 8259): a validating scanner, a pull reader over validated text, a
+ * writer.
  *
  * Values stay text: a server forwards what clients sent byte for byte, and decodes only what an
  * application looks at. Text must be UTF-8. Depth is limited by the caller (JSON_DEPTH by default).
@@ -16,14 +17,23 @@
 
 enum { JSON_DEPTH = 256 };
 
-enum json_type { JSON_NONE, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NONE,
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 /* Checks that text is exactly one JSON value (white space around it allowed), valid UTF-8, at most
  * `depth` containers deep. ATR_ESYNTAX, ATR_EENCODING or ATR_ELIMIT. */
 int json_check(str text, unsigned depth) MUST_CHECK;
 
-/* --- Reader. Works on text that json_check() accepted, or that json_write_*() made; on other text it
- * stays within bounds but its answers mean nothing. --- */
+/* --- Reader. Works on text that json_check() accepted, or that json_write_*() made; on other text
+ * it stays within bounds but its answers mean nothing. --- */
 
 /* The type of the value at the front of text (after white space). */
 enum json_type json_type_of(str text);
@@ -52,9 +62,9 @@ int json_number(str value, double *out) MUST_CHECK;
 /* Integers: a number without fraction within int64; ATR_ETYPE or ATR_ERANGE otherwise. */
 int json_integer(str value, int64_t *out) MUST_CHECK;
 
-/* Unescapes a string token (with its quotes). When it has no escapes, *out points into the token and
- * nothing is copied; otherwise the characters go behind scratch->len. A lone surrogate escape becomes
- * its three-byte form's replacement U+FFFD. ATR_ETYPE when value is no string. */
+/* Unescapes a string token (with its quotes). When it has no escapes, *out points into the token
+ * and nothing is copied; otherwise the characters go behind scratch->len. A lone surrogate escape
+ * becomes its three-byte form's replacement U+FFFD. ATR_ETYPE when value is no string. */
 int json_string(str value, struct buf *scratch, str *out) MUST_CHECK;
 /* Whether a string token (with quotes) equals plain text, without copying. */
 bool json_string_is(str value, str plain);
@@ -62,8 +72,18 @@ bool json_string_is(str value, str plain);
 /* --- Pull reader for building values of another language in one pass (the script layer). Each call
  * reads one token; containers are entered and left explicitly. Works on checked text. --- */
 enum json_token {
-    JSON_T_END, JSON_T_NULL, JSON_T_FALSE, JSON_T_TRUE, JSON_T_NUMBER, JSON_T_STRING,
-    JSON_T_ARRAY, JSON_T_ARRAY_END, JSON_T_OBJECT, JSON_T_OBJECT_END, JSON_T_KEY, JSON_T_BAD
+    JSON_T_END,
+    JSON_T_NULL,
+    JSON_T_FALSE,
+    JSON_T_TRUE,
+    JSON_T_NUMBER,
+    JSON_T_STRING,
+    JSON_T_ARRAY,
+    JSON_T_ARRAY_END,
+    JSON_T_OBJECT,
+    JSON_T_OBJECT_END,
+    JSON_T_KEY,
+    JSON_T_BAD
 };
 struct json_reader {
     const char *at, *end;
@@ -71,7 +91,7 @@ struct json_reader {
     str string;          /* of a STRING or KEY: unescaped, valid until the next token */
     double number;       /* of a NUMBER */
     unsigned depth;
-    uint8_t state;       /* internal */
+    uint8_t state;                       /* internal */
     uint8_t stack[(JSON_DEPTH + 7) / 8]; /* a bit per level: object or array */
 };
 void json_reader_init(struct json_reader *r, str text, struct buf *scratch);
@@ -81,7 +101,8 @@ enum json_token json_reader_next(struct json_reader *r);
 /* A quoted string; escapes ", \ and control characters only, as JSON.stringify does; bytes that are
  * not UTF-8 become U+FFFD. */
 void json_write_string(struct buf *b, str s);
-/* As JSON.stringify: shortest round-trip form, integers without fraction, NaN and infinities null. */
+/* As JSON.stringify: shortest round-trip form, integers without fraction, NaN and infinities null.
+ */
 void json_write_number(struct buf *b, double n);
 void json_write_integer(struct buf *b, int64_t n);
 

@@ -15,7 +15,15 @@
 #include "base/str.h"
 #include "proto/parse.h"
 
-enum sio_type { SIO_CONNECT, SIO_DISCONNECT, SIO_EVENT, SIO_ACK, SIO_CONNECT_ERROR, SIO_BINARY_EVENT, SIO_BINARY_ACK };
+enum sio_type {
+    SIO_CONNECT,
+    SIO_DISCONNECT,
+    SIO_EVENT,
+    SIO_ACK,
+    SIO_CONNECT_ERROR,
+    SIO_BINARY_EVENT,
+    SIO_BINARY_ACK
+};
 enum { SIO_NO_ID = -1 };
 
 struct sio_packet {
@@ -24,7 +32,7 @@ struct sio_packet {
     str nsp;              /* "/" when omitted */
     int64_t id;           /* SIO_NO_ID: none */
     str data;             /* JSON text; p == NULL when absent */
-    str event;            /* of events: the first element's text, a string token or a number; else NULL */
+    str event; /* of events: the first element's text, a string token or a number; else NULL */
 };
 
 struct sio_limits {
@@ -33,14 +41,17 @@ struct sio_limits {
 };
 
 /* PARSE_DONE or PARSE_BAD; `why` (may be NULL) then names the reason in a few words. */
-enum parse sio_packet_decode(str text, const struct sio_limits *limits, struct sio_packet *out, const char **why);
+enum parse sio_packet_decode(str text, const struct sio_limits *limits, struct sio_packet *out,
+                             const char **why);
 
 /* Appends the part in front of the JSON: type, attachment count, namespace, id. */
-void sio_packet_head(struct buf *out, enum sio_type type, uint32_t attachments, str nsp, int64_t id);
+void sio_packet_head(struct buf *out, enum sio_type type, uint32_t attachments, str nsp,
+                     int64_t id);
 /* Upper bound of what sio_packet_head() appends. */
 size_t sio_packet_head_size(str nsp);
 
-/* Whether an event name may not be sent by a peer (connect, disconnect, ...). token: with quotes. */
+/* Whether an event name may not be sent by a peer (connect, disconnect, ...). token: with quotes.
+ */
 bool sio_event_reserved(str token);
 
 /* Binary packets: every {"_placeholder":true,"num":k} has k < count. ATR_EPROTOCOL otherwise. */
