@@ -12,17 +12,18 @@
 struct listener {
     struct watch watch;
     struct loop *loop;
-    struct timer rest;            /* while out of descriptors */
+    struct timer rest; /* while out of descriptors */
     /* fd is non-blocking, close-on-exec, TCP_NODELAY. The callee owns it. */
     void (*on_accept)(struct listener *l, int fd);
     void *owner;
-    uint16_t port;                /* bound port, also when 0 was asked for */
-    uint64_t accepted, refused;   /* refused: no descriptor left */
+    uint16_t port;              /* bound port, also when 0 was asked for */
+    uint64_t accepted, refused; /* refused: no descriptor left */
 };
 
-/* host NULL or "": all addresses of both families. On failure the listener is closed and `why` names
- * the address and the reason. */
-int listener_open(struct listener *l, struct loop *loop, const char *host, uint16_t port, char *why) MUST_CHECK;
+/* host NULL or "": all addresses of both families. On failure the listener is closed and `why`
+ * names the address and the reason. */
+int listener_open(struct listener *l, struct loop *loop, const char *host, uint16_t port,
+                  char *why) MUST_CHECK;
 void listener_close(struct listener *l); /* idempotent */
 
 #endif

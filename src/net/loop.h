@@ -1,7 +1,7 @@
 /* net/loop.h - the event loop of a worker: one thread, one epoll, one screen of phases.
  *
- * Each iteration: wait, read and dispatch, timers, jobs, flush, reap. Nothing an iteration's callbacks
- * hold is freed before reap: closing is a state, freeing happens at that one place.
+ * Each iteration: wait, read and dispatch, timers, jobs, flush, reap. Nothing an iteration's
+ * callbacks hold is freed before reap: closing is a state, freeing happens at that one place.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,14 +19,16 @@
 
 enum { LOOP_READ_BYTES = 64 * 1024, LOOP_EVENTS = 512 };
 
-/* A descriptor under watch. fd is -1 when it is not: events already fetched for it are dropped. */
+/* A descriptor under watch. fd is -1 when it is not: events already fetched for it are dropped,
+ * also when the watch goes on to watch another descriptor in the same iteration. */
 struct watch {
     int fd;
     uint32_t events; /* EPOLLIN, EPOLLOUT, ...: what is asked for */
     void (*on_events)(struct watch *w, uint32_t events);
 };
 
-/* Something to run once later in the iteration. Self-linked while not queued. */
+/* Something to run once later in the iteration. Self-linked while not queued;
+ * list_remove(&job->link) takes it back at any time. */
 struct loop_job {
     struct list link;
     void (*run)(struct loop_job *job);
@@ -37,16 +39,20 @@ struct loop_stats {
     uint64_t busy_us_max; /* longest iteration, waiting excluded */
 };
 
+struct epoll_event;
+
 struct loop {
     int epoll_fd;
-    bool stopping;
-    bool waiting;            /* internal: wait is interruptible by loop_wake */
-    uint64_t now_ms;         /* CLOCK_MONOTONIC, read once per iteration */
-    int64_t wall_ms;         /* Unix time, read once per iteration */
+    bool stopping, turning; /* turning: inside loop_turn() */
+    uint64_t now_ms;        /* CLOCK_MONOTONIC, read once per iteration, right after the wait */
+    uint64_t woke_us;       /* when the wait ended */
+    int64_t wall_ms;        /* Unix time, at most 1 ms behind now_ms */
     struct wheel timers;
     struct list jobs, flush, doomed; /* of struct loop_job, run in that order */
-    struct arena scratch;    /* reset each iteration */
-    uint8_t *read_buffer;    /* LOOP_READ_BYTES, for whoever is reading right now */
+    struct epoll_event *ready;       /* LOOP_EVENTS of them: fetched by this iteration's wait */
+    int ready_at, ready_count;       /* those before ready_at are dispatched */
+    struct arena scratch;            /* reset each iteration */
+    uint8_t *read_buffer;            /* LOOP_READ_BYTES, for whoever is reading right now */
     struct loop_stats stats;
 };
 
@@ -57,11 +63,13 @@ int loop_watch(struct loop *l, struct watch *w, int fd, uint32_t events) MUST_CH
 int loop_rewatch(struct loop *l, struct watch *w, uint32_t events) MUST_CHECK;
 void loop_unwatch(struct loop *l, struct watch *w); /* does not close fd; sets it to -1 */
 
-/* Runs after the timers of this iteration (jobs queued by jobs run in the next one). */
+/* Queueing a job that is queued already changes nothing, but loop_doom() moves it.
+ *
+ * Runs after the timers of this iteration (jobs queued by jobs run in the next one). */
 void loop_defer(struct loop *l, struct loop_job *job);
 /* Runs in the flush phase: output is gathered until then. */
 void loop_flush_later(struct loop *l, struct loop_job *job);
-/* Runs last, with no callback on the stack: for freeing. */
+/* Runs last, with no callback on the stack: for freeing. What is doomed meanwhile runs too. */
 void loop_doom(struct loop *l, struct loop_job *job);
 static inline void loop_job_init(struct loop_job *j, void (*run)(struct loop_job *))
 {
@@ -69,18 +77,18 @@ static inline void loop_job_init(struct loop_job *j, void (*run)(struct loop_job
     j->run = run;
 }
 
-static inline void loop_timer(struct loop *l, struct timer *t, uint64_t delay_ms)
-{
-    timer_start(&l->timers, t, delay_ms);
-}
+/* (Re)starts a timer: it fires delay_ms after now_ms (after this moment, outside of a turn). Use
+ * this instead of timer_start(): the wheel's own clock stands still between its phases. */
+void loop_timer(struct loop *l, struct timer *t, uint64_t delay_ms);
 static inline void loop_timer_stop(struct loop *l, struct timer *t)
 {
     timer_stop(&l->timers, t);
 }
 
-/* One iteration that waits at most timeout_ms (-1: until something happens). */
+/* One iteration that waits at most timeout_ms (-1: until something happens). 0, or what the wait
+ * reported, -EINTR excepted. Not re-entrant. */
 int loop_turn(struct loop *l, int timeout_ms);
-/* Turns until loop_stop(). */
+/* Turns until loop_stop(), which also works in advance. */
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 

@@ -1,0 +1,432 @@
+/* net/stream.c - the life of a stream: reading, pausing, ending, closing.
+ *
+ * Invariants
+ *   - on_data is called only by the loop (an event or a job), never from within a call of the
+ * owner, and never for a stream whose on_data is on the stack;
+ *   - `kept` is not freed before reap, because an on_data that closes may still be reading it;
+ *   - what epoll is asked for follows from the flags, through interest() alone. Pausing only sets a
+ *     flag: EPOLLIN goes when input arrives meanwhile, so a short pause costs no system call.
+ *
+ * Writing is in stream_write.c. Start reading at on_events().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/stream.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/slab.h"
+#include "net/coalesce.h"
+#include "net/queue.h"
+#include "net/stream_write.h"
+
+_Thread_local struct stream_stats stream_stats;
+
+/* ROOM_MIN: the least worth a recv() behind kept bytes. FEW: what is cheaper copied than grown. */
+enum { KEPT_ROOM_MIN = 4096, KEPT_FEW = 4096 };
+
+struct stream_linger {
+    struct timer timer;
+    struct stream *stream;
+    uint32_t left; /* queued_bytes when the timer was started */
+    uint8_t class;
+};
+
+/* Closes from the loop: for trouble met inside a call of the owner, who expects no callback there.
+ */
+void stream_fault(struct stream *s, int err)
+{
+    s->fault = err;
+    loop_defer(s->loop, &s->offer);
+}
+
+void stream_interest(struct stream *s)
+{
+    bool in = s->ending ? !s->drained : !s->drained && !s->paused;
+    uint32_t events = (in ? (uint32_t)EPOLLIN : 0) | (s->ended ? 0 : (uint32_t)EPOLLRDHUP) |
+                      (s->blocked ? (uint32_t)EPOLLOUT : 0);
+    int err;
+
+    if (events != s->watch.events && !s->fault &&
+        (err = loop_rewatch(s->loop, &s->watch, events)) < 0)
+        stream_fault(s, err);
+}
+
+/* --- Reading --- */
+
+static void drop_kept(struct stream *s)
+{
+    if (!s->kept)
+        return;
+    stream_stats.kept_bytes -= s->kept_cap;
+    slab_free(s->kept, s->kept_class);
+    s->kept = NULL;
+    s->kept_len = s->kept_cap = 0;
+}
+
+/* Makes room for n bytes behind the kept ones, at least doubling. */
+static void grow_kept(struct stream *s, size_t n)
+{
+    size_t least = s->kept_len + n, cap = 2 * (size_t)s->kept_cap;
+    uint8_t *old = s->kept, class;
+
+    if (cap < least)
+        cap = least;
+    ASSERT(cap <= UINT32_MAX);
+    s->kept = slab_alloc(cap, &class);
+    if (class != SLAB_BIG)
+        cap = slab_size(class);
+    if (old) {
+        memcpy(s->kept, old, s->kept_len);
+        slab_free(old, s->kept_class);
+    }
+    stream_stats.kept_bytes += cap - s->kept_cap;
+    s->kept_cap = (uint32_t)cap;
+    s->kept_class = class;
+}
+
+/* Keeps the unused end of what was offered; it lies in kept itself or in the read buffer. */
+static void keep(struct stream *s, const uint8_t *rest, size_t n)
+{
+    if (n == 0) {
+        drop_kept(s);
+        return;
+    }
+    if (s->kept) {
+        if (rest != s->kept)
+            memmove(s->kept, rest, n);
+    } else {
+        grow_kept(s, n);
+        memcpy(s->kept, rest, n);
+    }
+    s->kept_len = (uint32_t)n;
+}
+
+static void deliver(struct stream *s, uint8_t *data, size_t n)
+{
+    const struct stream_events *before = s->events;
+    size_t used = before->on_data(s, data, n);
+
+    if (s->closing)
+        return;
+    ASSERT(used <= n);
+    keep(s, data + used, s->ending ? 0 : n - used);
+    if (s->kept && s->events != before)
+        loop_defer(s->loop, &s->offer);
+}
+
+static void on_offer(struct loop_job *job)
+{
+    struct stream *s = container_of(job, struct stream, offer);
+
+    if (s->fault)
+        stream_close(s, s->fault);
+    else if (s->kept && !s->paused && !s->ending)
+        deliver(s, s->kept, s->kept_len);
+}
+
+static int socket_error(const struct stream *s)
+{
+    int err = 0;
+    socklen_t len = sizeof err;
+
+    (void)getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &err, &len);
+    return err ? -err : ATR_ECLOSED;
+}
+
+static void on_last_byte(struct stream *s, bool read)
+{
+    bool told = s->ended;
+
+    s->ended = true;
+    s->drained = s->drained || read;
+    if (!told)
+        s->events->on_end(s);
+    if (!s->closing)
+        stream_interest(s);
+}
+
+/* Few kept bytes move to the front of the read buffer, so that a whole buffer can follow and
+ * nothing is allocated; many are left where they are, and grow. */
+static uint8_t *into_which(struct stream *s, size_t *room)
+{
+    if (s->kept_len > KEPT_FEW) {
+        if (s->kept_cap - s->kept_len < KEPT_ROOM_MIN)
+            grow_kept(s, KEPT_ROOM_MIN);
+        *room = s->kept_cap - s->kept_len;
+        return s->kept;
+    }
+    if (s->kept)
+        memcpy(s->loop->read_buffer, s->kept, s->kept_len);
+    *room = LOOP_READ_BYTES - s->kept_len;
+    return s->loop->read_buffer;
+}
+
+static void receive(struct stream *s, uint32_t events)
+{
+    size_t room, have = s->kept_len;
+    uint8_t *into = into_which(s, &room);
+    ssize_t n = recv(s->watch.fd, into + have, room, 0);
+
+    if (n > 0) {
+        stream_stats.reads++;
+        stream_stats.bytes_in += (uint64_t)n;
+        if (into == s->kept)
+            s->kept_len += (uint32_t)n;
+        else
+            drop_kept(s); /* it is in front of what came */
+        deliver(s, into, have + (size_t)n);
+    } else if (n == 0) {
+        on_last_byte(s, true);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        stream_close(s, -errno);
+    } else if (events & (EPOLLHUP | EPOLLERR)) {
+        stream_close(s, socket_error(s)); /* it would be reported for ever */
+    }
+}
+
+/* While paused only the peer's leaving is of interest. */
+static void watch_leaving(struct stream *s, uint32_t events)
+{
+    if (events & (EPOLLHUP | EPOLLERR))
+        stream_close(s, socket_error(s));
+    else if (events & EPOLLRDHUP)
+        on_last_byte(s, false);
+    else
+        stream_interest(s);
+}
+
+/* While ending nobody wants the input any more. */
+static void discard(struct stream *s, uint32_t events)
+{
+    ssize_t n = recv(s->watch.fd, s->loop->read_buffer, LOOP_READ_BYTES, 0);
+
+    if (n > 0 ||
+        (n < 0 && (errno == EAGAIN || errno == EINTR) && !(events & (EPOLLHUP | EPOLLERR))))
+        return;
+    if (s->finished)
+        stream_close(s, 0);
+    else if (n < 0)
+        stream_close(s, socket_error(s));
+    else {
+        s->ended = s->drained = true;
+        stream_interest(s);
+    }
+}
+
+static void on_events(struct watch *w, uint32_t events)
+{
+    struct stream *s = container_of(w, struct stream, watch);
+
+    if (events & EPOLLOUT)
+        stream_write_out(s);
+    if (s->closing || !(events & ~(uint32_t)EPOLLOUT))
+        return;
+    if (s->drained)
+        stream_close(s, socket_error(s)); /* only hanging up or an error is left to be told */
+    else if (s->ending)
+        discard(s, events);
+    else if (s->paused)
+        watch_leaving(s, events);
+    else
+        receive(s, events);
+}
+
+void stream_pause(struct stream *s)
+{
+    s->paused = true;
+}
+
+void stream_resume(struct stream *s)
+{
+    if (!s->paused || s->closing)
+        return;
+    s->paused = false;
+    stream_interest(s);
+    loop_defer(s->loop,
+               &s->offer); /* also when on_data is on the stack and keeps bytes only later */
+}
+
+/* --- Opening, ending, closing --- */
+
+static void on_flush(struct loop_job *job)
+{
+    stream_write_out(container_of(job, struct stream, flush));
+}
+
+struct stream *stream_new(struct loop *l, int fd, const struct stream_events *events, void *owner)
+{
+    struct stream *s = mem_zalloc(sizeof *s);
+    int err;
+
+    *s = (struct stream){ .loop = l, .events = events, .owner = owner };
+    s->watch.on_events = on_events;
+    loop_job_init(&s->flush, on_flush);
+    loop_job_init(&s->offer, on_offer);
+    if ((err = loop_watch(l, &s->watch, fd, EPOLLIN | EPOLLRDHUP)) < 0) {
+        close(fd);
+        stream_fault(s, err);
+    }
+    return s;
+}
+
+void stream_give(struct stream *s, const struct stream_events *events, void *owner)
+{
+    s->events = events;
+    s->owner = owner;
+    if (!s->closing)
+        loop_defer(s->loop, &s->offer);
+}
+
+static void reap(struct loop_job *job)
+{
+    struct stream *s = container_of(job, struct stream, flush);
+
+    drop_kept(s);
+    mem_free(s);
+}
+
+static void stop_linger(struct stream *s)
+{
+    struct stream_linger *g = s->linger;
+
+    if (!g)
+        return;
+    loop_timer_stop(s->loop, &g->timer);
+    slab_free(g, g->class);
+    s->linger = NULL;
+}
+
+void stream_close(struct stream *s, int err)
+{
+    int fd = s->watch.fd;
+
+    if (s->closing)
+        return; /* both ends may give up at once */
+    s->closing = true;
+    stop_linger(s);
+    loop_unwatch(s->loop, &s->watch);
+    if (fd >= 0)
+        close(fd);
+    stream_stats.queued_bytes -= s->queued_bytes;
+    s->queued_bytes = 0;
+    queue_free(s->queue);
+    s->queue = NULL;
+    list_remove(&s->offer.link);
+    s->flush.run = reap;
+    loop_doom(s->loop, &s->flush);
+    s->events->on_close(s, err);
+}
+
+static void on_linger(struct timer *t)
+{
+    struct stream_linger *g = container_of(t, struct stream_linger, timer);
+    struct stream *s = g->stream;
+
+    if (s->finished || s->queued_bytes == g->left) {
+        stream_close(s, s->finished ? 0 : ATR_ETIMEOUT);
+        return;
+    }
+    g->left = s->queued_bytes;
+    loop_timer(s->loop, t, STREAM_STALL_MS);
+}
+
+static void linger(struct stream *s, uint64_t delay_ms)
+{
+    uint8_t class;
+
+    if (!s->linger) {
+        s->linger = slab_alloc(sizeof *s->linger, &class);
+        *s->linger = (struct stream_linger){ .stream = s, .class = class };
+        timer_init(&s->linger->timer, on_linger);
+    }
+    s->linger->left = s->queued_bytes;
+    loop_timer(s->loop, &s->linger->timer, delay_ms);
+}
+
+void stream_finish(struct stream *s)
+{
+    /* A peer that finished sending before waits for nothing but our answer. */
+    if (s->drained || shutdown(s->watch.fd, SHUT_WR) < 0) {
+        stream_close(s, 0);
+        return;
+    }
+    s->finished = true;
+    linger(s, STREAM_LINGER_MS);
+}
+
+void stream_end(struct stream *s)
+{
+    if (s->closing || s->ending)
+        return;
+    s->ending = true;
+    stream_interest(s);
+    if (s->watch.fd < 0)
+        return; /* the fault is told from the loop */
+    if (s->queue)
+        linger(s, STREAM_STALL_MS);
+    else
+        stream_finish(s);
+}
+
+static size_t orphan_data(struct stream *s, uint8_t *data, size_t n)
+{
+    (void)s, (void)data;
+    return n;
+}
+
+static void orphan_end(struct stream *s)
+{
+    (void)s;
+}
+
+static void orphan_close(struct stream *s, int err)
+{
+    (void)s, (void)err;
+}
+
+void stream_end_detached(struct stream *s)
+{
+    static const struct stream_events orphan = { .on_data = orphan_data,
+                                                 .on_end = orphan_end,
+                                                 .on_close = orphan_close };
+    if (s->closing)
+        return;
+    s->events = &orphan;
+    s->owner = NULL;
+    stream_end(s);
+}
+
+/* --- Details --- */
+
+void stream_peer(const struct stream *s, char out[64], uint16_t *port)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+
+    out[0] = '\0';
+    *port = 0;
+    if (s->watch.fd < 0 || getpeername(s->watch.fd, (struct sockaddr *)&a, &len) < 0)
+        return;
+    if (a.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)&a;
+        (void)inet_ntop(AF_INET, &in->sin_addr, out, 64);
+        *port = ntohs(in->sin_port);
+    } else if (a.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const void *)&a;
+        (void)inet_ntop(AF_INET6, &in6->sin6_addr, out, 64);
+        *port = ntohs(in6->sin6_port);
+    }
+}
+
+void stream_trim(void)
+{
+    coalesce_trim();
+}

@@ -1,0 +1,116 @@
+/* net/stream_write.c - the writing half of a stream: queue, flush, backpressure.
+ *
+ * Invariants
+ *   - a stream with a queue waits either for this iteration's flush (its job is queued) or for
+ *     EPOLLOUT (blocked), never for neither;
+ *   - queued_bytes is the number of bytes in the queue that the kernel has not taken.
+ *
+ * Start reading at stream_send(), then stream_write_out().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "net/stream_write.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "net/coalesce.h"
+#include "net/queue.h"
+
+enum { WRITE_IOV_MAX = 256 };
+
+void stream_send(struct stream *s, struct msg *m)
+{
+    if (s->closing || s->ending || s->fault || m->len == 0)
+        return;
+    if (UINT32_MAX - s->queued_bytes < m->len) {
+        stream_fault(s, ATR_ELIMIT);
+        return;
+    }
+    s->queue = queue_push(s->queue, m);
+    s->queued_bytes += m->len;
+    stream_stats.queued_bytes += m->len;
+    if (!s->blocked)
+        loop_flush_later(s->loop, &s->flush);
+}
+
+void stream_write(struct stream *s, str bytes)
+{
+    struct msg *m;
+
+    if (s->closing || s->ending)
+        return;
+    m = msg_of(bytes);
+    stream_send(s, m);
+    msg_unref(m);
+}
+
+/* One system call. *asked is how many bytes it was given. */
+static ssize_t write_once(struct stream *s, size_t *asked)
+{
+    struct iovec iov[WRITE_IOV_MAX];
+    struct msghdr head = { .msg_iov = iov };
+    struct stream_queue *q = s->queue;
+    str whole = { 0 };
+
+    if (q->count == 1)
+        whole = str_n(queue_front(q)->data + q->offset, queue_front(q)->len - q->offset);
+    else if ((whole = coalesce(s->loop, q, s->queued_bytes)).n)
+        stream_stats.coalesced++;
+    if (whole.n) {
+        *asked = whole.n;
+        return send(s->watch.fd, whole.p, whole.n, MSG_NOSIGNAL);
+    }
+    head.msg_iovlen = (size_t)queue_gather(q, iov, WRITE_IOV_MAX, asked);
+    return sendmsg(s->watch.fd, &head, MSG_NOSIGNAL);
+}
+
+static void took(struct stream *s, size_t n)
+{
+    stream_stats.writes++;
+    stream_stats.bytes_out += n;
+    stream_stats.queued_bytes -= n;
+    s->queued_bytes -= (uint32_t)n;
+    stream_stats.messages_out += queue_consume(s->queue, n);
+    if (s->queue->count == 0) {
+        queue_free(s->queue);
+        s->queue = NULL;
+    }
+}
+
+static void set_blocked(struct stream *s, bool blocked)
+{
+    s->blocked = blocked;
+    stream_interest(s);
+}
+
+void stream_write_out(struct stream *s)
+{
+    bool was_blocked = s->blocked;
+
+    while (s->queue) {
+        size_t asked;
+        ssize_t n = write_once(s, &asked);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != EAGAIN) {
+            stream_close(s, -errno);
+            return;
+        }
+        if (n > 0)
+            took(s, (size_t)n);
+        if (n < 0 || (size_t)n < asked)
+            break; /* the socket buffer is full: another call would only say so */
+    }
+    if (s->queue) {
+        if (!was_blocked)
+            set_blocked(s, true);
+        return;
+    }
+    if (was_blocked)
+        set_blocked(s, false);
+    if (s->ending)
+        stream_finish(s);
+    else if (was_blocked && s->events->on_drain)
+        s->events->on_drain(s);
+}
