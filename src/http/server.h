@@ -1,9 +1,12 @@
 /* http/server.h - HTTP/1.1 server connections: requests in order, answers in order.
  *
- * One request of a connection is handled at a time; pipelined ones wait in the stream. An answer may
- * come later (long-polling); the client's going away meanwhile is told through on_abort. Slow clients
- * are bounded: head_timeout_ms for a whole head, body_timeout_ms for a whole body,
- * idle_timeout_ms between requests.
+ * One request of a connection is handled at a time; pipelined ones wait in the stream. An answer
+ * may come later (long-polling); the client's going away meanwhile is told through on_abort. Slow
+ * clients are bounded: head_timeout_ms for a whole head, body_timeout_ms for a whole body,
+ * idle_timeout_ms between requests, write_timeout_ms without progress of an answer.
+ *
+ * A connection owns one small object between requests; a request exists from the end of its head to
+ * the end of the iteration in which it was answered, aborted or upgraded.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,50 +22,76 @@
 struct http_server;
 struct http_conn;
 struct http_request;
+struct http_pull;
 
 /* What serves a part of the URL space. */
 struct http_handler {
     void *user;
-    /* The head is complete, the body is not. May answer already (the body is then read and dropped,
-     * or the connection closed), or set r->body_bytes_max. NULL: accept, server's default limit. */
+    /* The head is complete, the body is not read yet. May answer already (the body is then read and
+     * dropped, or the connection closed), or set r->body_bytes_max. NULL: accept, server's default
+     * limit. Never called twice for a request. */
     void (*on_head)(struct http_handler *h, struct http_request *r);
-    /* The request is complete (r->body). Must answer now or later, exactly once. */
+    /* The request is complete (r->body). Must answer now or later, exactly once. Not called when
+     * on_head answered. */
     void (*on_request)(struct http_handler *h, struct http_request *r);
     /* The client left (or the body broke off) before it was answered. Not called after an answer.
-     * The request dies at the end of the iteration. May be NULL. */
+     * r->answered is true from then on. The request dies at the end of the iteration. May be NULL.
+     */
     void (*on_abort)(struct http_handler *h, struct http_request *r);
+    /* The body is larger than r->body_bytes_max: the server answered 413, empty. Instead of
+     * on_request and on_abort, so that what on_head set up can be released. May be NULL. */
+    void (*on_too_large)(struct http_handler *h, struct http_request *r);
 };
 
 struct http_request {
     struct http_conn *conn;
     struct http_handler *handler;
-    void *user;              /* the handler's, for this request */
-    struct http_head head;   /* slices into memory that lives as long as the request */
-    str head_text;           /* the whole head as received */
-    struct buf body;
-    size_t body_bytes_max;   /* a larger body is answered 413, empty, by the server */
-    bool answered;
-    bool secure;             /* came over TLS */
-    bool responding;         /* a streamed answer is under way */
+    void *user;            /* the handler's, for this request */
+    const void *matched;   /* the router's: the rule that matched */
+    str head_text;         /* the whole head as received */
+    struct buf body;       /* the handler may change it in place, or take it: leave a zeroed one */
+    size_t body_bytes_max; /* a larger body is answered 413, empty, by the server */
+    bool answered;         /* or aborted, or taken: http_respond() is not allowed any more */
+    bool secure;           /* came over TLS */
+    bool responding;       /* a streamed answer is under way */
+    /* Internal. */
+    bool body_done, continue_due;
+    uint64_t body_left;        /* bytes of the body to come, when the length is known */
+    struct http_chunks chunks; /* else */
+    struct http_pull *pull;    /* while responding */
+    uint64_t pull_left;
+    struct loop_job reap;
+    /* Slices into memory that lives as long as the request. Last, because only header_count of the
+     * headers exist: never copy it by value. */
+    struct http_head head;
 };
 
 struct http_limits {
-    uint32_t head_bytes_max;    /* 16 KiB */
-    uint32_t body_bytes_max;    /* 1 MiB; handlers may set another per request */
-    uint32_t head_timeout_ms;   /* 10 s */
-    uint32_t body_timeout_ms;   /* 60 s */
-    uint32_t idle_timeout_ms;   /* 75 s; between requests of a kept connection */
-    uint32_t connections_max;   /* 0: no limit; beyond it: 503 and close */
+    uint32_t head_bytes_max;   /* 16 KiB */
+    uint32_t body_bytes_max;   /* 1 MiB; handlers may set another per request */
+    uint32_t head_timeout_ms;  /* 10 s */
+    uint32_t body_timeout_ms;  /* 60 s */
+    uint32_t idle_timeout_ms;  /* 75 s; between requests of a kept connection */
+    uint32_t connections_max;  /* 0: no limit; beyond it: 503 and close */
+    uint32_t write_timeout_ms; /* 30 s without the client taking any byte of an answer */
 };
-#define HTTP_LIMITS_DEFAULT ((struct http_limits){ 16384, 1 << 20, 10000, 60000, 75000, 0 })
+#define HTTP_LIMITS_DEFAULT ((struct http_limits){ 16384, 1 << 20, 10000, 60000, 75000, 0, 30000 })
 
 struct http_stats {
-    uint64_t connections, connections_open, requests, upgrades;
-    uint64_t bad_requests, timeouts, too_large, aborted, refused;
+    uint64_t connections;      /* accepted, refused ones included */
+    uint64_t connections_open; /* now; upgraded ones are their new owner's */
+    uint64_t requests;         /* heads that were complete and well formed */
+    uint64_t upgrades;
+    uint64_t bad_requests; /* malformed heads and chunks */
+    uint64_t timeouts;     /* of head, body, idle and write */
+    uint64_t too_large;    /* 413 */
+    uint64_t aborted;      /* the client left a request before it was answered */
+    uint64_t refused;      /* beyond connections_max */
 };
 
 /* Chosen once per request, when its head is complete. `why_status` 404 or 405 when NULL. */
-typedef struct http_handler *(*http_route)(void *user, struct http_request *r, unsigned *why_status);
+typedef struct http_handler *(*http_route)(void *user, struct http_request *r,
+                                           unsigned *why_status);
 
 struct http_server {
     struct loop *loop;
@@ -70,53 +99,68 @@ struct http_server {
     struct http_stats stats;
     http_route route;
     void *route_user;
-    struct list conns;        /* of struct http_conn, oldest first */
+    struct list conns; /* of struct http_conn, oldest first */
     struct listener listener;
-    bool closing;
+    bool listening, closing;
 };
 
-void http_server_init(struct http_server *s, struct loop *l, const struct http_limits *limits, http_route route, void *route_user);
-int http_server_listen(struct http_server *s, const char *host, uint16_t port, char *why) MUST_CHECK;
+void http_server_init(struct http_server *s, struct loop *l, const struct http_limits *limits,
+                      http_route route, void *route_user);
+int http_server_listen(struct http_server *s, const char *host, uint16_t port,
+                       char *why) MUST_CHECK;
 /* Takes an accepted descriptor (tests; later, descriptors passed between workers). */
 void http_server_adopt(struct http_server *s, int fd);
 /* Stops listening, lets running requests finish, closes idle connections. */
 void http_server_close(struct http_server *s);
-/* Closes everything at once. */
+/* Closes everything at once; requests that wait for an answer are aborted. */
 void http_server_abort(struct http_server *s);
 
 /* --- Answering --- */
 struct http_response {
-    unsigned status;          /* 200 when 0 */
-    str type;                 /* Content-Type; none when empty */
-    str headers;              /* further header lines, each ended by CRLF */
-    str body;                 /* copied */
-    bool close;               /* close the connection afterwards */
-    bool compress;            /* gzip/deflate it if the client accepts and it is large enough */
+    unsigned status;       /* 200 when 0 */
+    str type;              /* Content-Type; none when empty */
+    str headers;           /* further header lines, each ended by CRLF */
+    str body;              /* copied */
+    bool close;            /* close the connection afterwards */
+    bool compress;         /* gzip/deflate it if the client accepts and it is large enough */
+    uint32_t compress_min; /* the smallest body worth compressing; 0: 1024 bytes */
+    struct msg *shared; /* a body sent by reference instead of `body`, not compressed; borrowed */
 };
-/* Answers in one go: Content-Length, Connection and (only where needed) Date are added. HEAD sends no body. */
+/* Answers in one go: Date, Content-Length and (only where needed) Connection are added. HEAD sends
+ * no body, nor do 204 and 304, which get no Content-Length either. */
 void http_respond(struct http_request *r, const struct http_response *res);
-/* {"status":...} style plain text answers: body is the reason phrase. */
+/* Plain text answers: body is the reason phrase. */
 void http_respond_status(struct http_request *r, unsigned status);
+/* Whether a name and a value may stand in http_response.headers as they are. */
+bool http_header_valid(str name, str value);
 
-/* Streams an answer of known length: head first, then pieces; on_drain asks for more when the queue is
- * empty again. All `length` bytes must be given, or the connection is closed. */
+/* Streams an answer of known length: head first, then pieces; on_drain asks for more, from the
+ * loop, whenever the queue is empty again. All `length` bytes must be given, or the connection is
+ * closed. */
 struct http_pull {
-    /* Gives more bytes through http_respond_piece(); called again until length is reached. */
+    /* Gives more bytes through http_respond_piece(); called again until length is reached. Giving
+     * none means that there are none: the connection is closed. */
     void (*on_drain)(struct http_pull *p, struct http_request *r);
-    /* The answer is complete or cannot be completed: release what p holds. */
+    /* The answer is complete or cannot be completed: release what p holds. Exactly once; may be
+     * called from within http_respond_stream() when there is nothing to send (HEAD). */
     void (*on_done)(struct http_pull *p, bool complete);
 };
-void http_respond_stream(struct http_request *r, const struct http_response *res, uint64_t length, struct http_pull *p);
+void http_respond_stream(struct http_request *r, const struct http_response *res, uint64_t length,
+                         struct http_pull *p);
 void http_respond_piece(struct http_request *r, str bytes);
+/* The same without a copy: borrows m. */
+void http_respond_piece_msg(struct http_request *r, struct msg *m);
 
-/* Takes the stream away from the HTTP connection for an upgrade; the request is answered thereby, and
- * dies at the end of the iteration. Bytes behind the head stay kept in the stream. */
+/* Takes the stream away from the HTTP connection for an upgrade; the request is answered thereby,
+ * and dies at the end of the iteration. Bytes behind the head are offered to the new owner's
+ * on_data from the loop. Only for requests without a body. */
 struct stream *http_take_stream(struct http_request *r);
 
 /* The peer's address as text, valid as long as the connection. */
 str http_peer(struct http_request *r);
 
-/* The value of a query parameter, unescaped into scratch; p == NULL when absent. The first wins. */
+/* The value of a query parameter; p == NULL when absent or badly escaped. The first one wins. A value
+ * without escapes is a slice of the head; else it is put into scratch, behind what is there. */
 str http_query(const struct http_request *r, str name, struct buf *scratch);
 
 #endif
