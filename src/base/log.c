@@ -24,7 +24,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 
-enum { LINE_MAX = 4096, VALUE_MAX = 2048, SPEC_MAX = 24 };
+enum { LINE_BYTES = 4096, VALUE_BYTES = 2048, SPEC_BYTES = 24 };
 
 /* Text of bounded length; what does not fit is dropped and marked at the end. */
 struct text {
@@ -130,7 +130,7 @@ static void add_value(struct text *line, str value)
 /* Formats the one conversion at *format, which begins with '%', and moves *format behind it. */
 static void add_conversion(struct text *value, const char **format, va_list *args)
 {
-    char spec[SPEC_MAX], out[VALUE_MAX];
+    char spec[SPEC_BYTES], out[VALUE_BYTES];
     size_t n = strspn(*format + 1, "-+ #0123456789.*hlzjt") + 2;
     const char *end = *format + n;
     int stars = 0, star[2] = { 0, 0 }, made;
@@ -182,7 +182,7 @@ static void add_conversion(struct text *value, const char **format, va_list *arg
 /* One field: up to the next space of the format, or its end. */
 static void add_field(struct text *line, const char **format, va_list *args)
 {
-    char bytes[VALUE_MAX];
+    char bytes[VALUE_BYTES];
     struct text value = { bytes, 0, sizeof bytes, false };
     bool has_key = false;
 
@@ -207,8 +207,8 @@ static void add_field(struct text *line, const char **format, va_list *args)
 
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
-    char bytes[LINE_MAX + 8];
-    struct text line = { bytes, 0, LINE_MAX, false };
+    char bytes[LINE_BYTES + 8];
+    struct text line = { bytes, 0, LINE_BYTES, false };
     va_list args;
 
     if (level < least)

@@ -110,7 +110,7 @@ static uint32_t find(const struct map *m, str key, uint32_t hash)
     for (uint32_t gone = 0; m->entries[at].key && distance(m, at) >= gone; gone++) {
         const struct map_entry *e = &m->entries[at];
 
-        if (e->hash == hash && e->key_len == key.n && memcmp(e->key, key.p, key.n) == 0)
+        if (e->hash == hash && str_eq((str){ e->key, e->key_len }, key))
             return at;
         at = (at + 1) & mask;
     }
@@ -167,7 +167,7 @@ void *map_put(struct map *m, str key, void *value)
 
     ASSERT(value);
     ASSERT(key.n <= UINT32_MAX);
-    at = find(m, (str){ e.key, key.n }, hash);
+    at = find(m, key, hash);
     if (at != NOT_FOUND) {
         void *old = m->entries[at].value;
 
@@ -190,7 +190,7 @@ void *map_remove(struct map *m, str key)
 
     if (m->count == 0)
         return NULL;
-    at = find(m, (str){ key.p ? key.p : "", key.n }, (uint32_t)map_hash(key));
+    at = find(m, key, (uint32_t)map_hash(key));
     if (at == NOT_FOUND)
         return NULL;
     old = m->entries[at].value;
@@ -200,10 +200,8 @@ void *map_remove(struct map *m, str key)
     m->entries[at] = (struct map_entry){ 0 };
     m->count--;
     /* Far from the point where it would grow again, so that no workload flips between the two. */
-    if (m->count == 0)
-        resize(m, 0);
-    else if (m->cap > MIN_CAP && m->count < m->cap / 8)
-        resize(m, m->cap / 4);
+    if (m->cap > MIN_CAP && m->count < m->cap / 8)
+        resize(m, m->cap / 4 > MIN_CAP ? m->cap / 4 : MIN_CAP);
     return old;
 }
 

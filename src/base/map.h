@@ -1,8 +1,8 @@
 /* base/map.h - a hash table from bytes to a pointer, seeded so that peers cannot aim collisions.
  *
  * Keys are borrowed: they must live (unchanged) as long as the entry, normally inside the value.
- * Open addressing, grows and shrinks; iteration order is unspecified. SipHash-1-3 with a random key
- * per process.
+ * Open addressing, SipHash-1-3 with a random key per process. Grows, and shrinks down to 8 entries;
+ * who wants those back too calls map_free() on the empty map. The order of a walk is unspecified.
  *
  * SPDX-License-Identifier: MIT
  */

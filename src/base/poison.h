@@ -23,9 +23,11 @@
 #include <sanitizer/asan_interface.h>
 #define poison(p, n)   __asan_poison_memory_region((p), (n))
 #define unpoison(p, n) __asan_unpoison_memory_region((p), (n))
+#define is_poisoned(p) (__asan_address_is_poisoned(p) != 0)
 #else
 #define poison(p, n)   ((void)(p), (void)(n))
 #define unpoison(p, n) ((void)(p), (void)(n))
+#define is_poisoned(p) ((void)(p), 0)
 #endif
 
 #endif

@@ -19,10 +19,15 @@ struct shelf {
 };
 static _Thread_local struct shelf shelves[CLASSES];
 
+static inline size_t size_of(uint8_t class)
+{
+    return (size_t)1 << (SMALLEST_SHIFT + class);
+}
+
 static inline void **link_of(void *block, uint8_t class)
 {
 #if POISON_ENABLED
-    return (void **)(void *)((char *)block + slab_size(class) - sizeof(void *));
+    return (void **)(void *)((char *)block + size_of(class) - sizeof(void *));
 #else
     (void)class;
     return block;
@@ -39,7 +44,7 @@ static inline uint8_t class_of(size_t n)
 size_t slab_size(uint8_t class)
 {
     ASSERT(class < CLASSES);
-    return (size_t)1 << (SMALLEST_SHIFT + class);
+    return size_of(class);
 }
 
 void *slab_alloc(size_t n, uint8_t *class)
@@ -55,10 +60,10 @@ void *slab_alloc(size_t n, uint8_t *class)
     shelf = &shelves[*class];
     block = shelf->free;
     if (!block)
-        return mem_alloc((size_t)1 << (SMALLEST_SHIFT + *class));
+        return mem_alloc(size_of(*class));
     shelf->free = *link_of(block, *class);
-    shelf->bytes -= (size_t)1 << (SMALLEST_SHIFT + *class);
-    unpoison(block, slab_size(*class));
+    shelf->bytes -= size_of(*class);
+    unpoison(block, size_of(*class));
     return block;
 }
 
@@ -71,7 +76,8 @@ void slab_free(void *p, uint8_t class)
         mem_free(p);
         return;
     }
-    size = slab_size(class);
+    ASSERT(class < CLASSES);
+    size = size_of(class);
     shelf = &shelves[class];
     unpoison(p, size);
     if (shelf->bytes + size > SLAB_KEEP_BYTES) {
@@ -92,7 +98,7 @@ void slab_trim(void)
 
         while ((block = shelf->free)) {
             shelf->free = *link_of(block, class);
-            unpoison(block, slab_size(class));
+            unpoison(block, size_of(class));
             mem_free(block);
         }
         shelf->bytes = 0;

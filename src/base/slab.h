@@ -1,7 +1,8 @@
 /* base/slab.h - free lists by size class (powers of two, 32 bytes to 4 KiB) for short-lived blocks
  * of the hot path. Blocks above the largest class come from the heap. Per thread, so no locks.
  *
- * The caches are bounded: a class keeps at most SLAB_KEEP_BYTES of free blocks.
+ * The caches are bounded: a class keeps at most SLAB_KEEP_BYTES of free blocks. A block goes back
+ * to the thread it came from; a thread that ends calls slab_trim() first.
  *
  * SPDX-License-Identifier: MIT
  */
