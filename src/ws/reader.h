@@ -1,0 +1,30 @@
+/* ws/reader.h - what the two halves of a connection, reader.c and conn.c, owe each other.
+ *
+ * Internal to ws.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WS_READER_H
+#define WS_READER_H
+
+#include "ws/conn.h"
+
+/* Reads frames until the input is used up, the connection is over or its stream paused; returns how
+ * many bytes were used. */
+size_t ws_reader_feed(struct ws_conn *w, uint8_t *data, size_t n);
+
+/* Drops a message that is not complete. */
+void ws_reader_drop(struct ws_conn *w);
+
+/* --- implemented by conn.c --- */
+
+/* 7.1.7: says why in a close frame and gives the connection up. */
+void ws_conn_fail(struct ws_conn *w, unsigned code);
+
+/* 5.5.2, 5.5.3: answers a ping. */
+void ws_conn_on_ping(struct ws_conn *w, str payload);
+
+/* 5.5.1: a close frame with its payload checked; code 0: it had none. */
+void ws_conn_on_close(struct ws_conn *w, unsigned code, str reason);
+
+#endif
