@@ -15,6 +15,10 @@
 #define ASSERT_SLOW(x) ASSERT(x)
 #endif
 
+#ifndef static_assert
+#define static_assert _Static_assert
+#endif
+
 void assert_failed(const char *what, const char *file, int line) __attribute__((noreturn));
 
 #endif

@@ -16,7 +16,11 @@ typedef struct str {
 } str;
 
 #define STR(literal) ((str){ (literal), sizeof(literal) - 1 })
-#define STR_ARG(s)   (int)(s).n, (s).p /* for "%.*s" */
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }                                /* for static tables */
+#define STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
 
 static inline str str_of(const char *z)
 {
