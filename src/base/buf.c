@@ -12,7 +12,7 @@
 
 enum { FIRST_CAP = 64 };
 
-static __attribute__((noinline)) int grow(struct buf *b, size_t n)
+int buf_grow(struct buf *b, size_t n)
 {
     size_t want, cap;
 
@@ -30,12 +30,11 @@ static __attribute__((noinline)) int grow(struct buf *b, size_t n)
     return 0;
 }
 
-int buf_reserve(struct buf *b, size_t n)
+void buf_grow_own(struct buf *b, size_t n)
 {
-    /* The ceiling may have been lowered below what is there already. */
-    if (b->max && (b->len > b->max || n > b->max - b->len))
-        return ATR_ELIMIT;
-    return n <= b->cap - b->len ? 0 : grow(b, n);
+    int err = buf_grow(b, n);
+
+    ASSERT(err == 0);
 }
 
 int buf_try_append(struct buf *b, const void *p, size_t n)
@@ -48,35 +47,6 @@ int buf_try_append(struct buf *b, const void *p, size_t n)
         memcpy(b->data + b->len, p, n);
     b->len += n;
     return 0;
-}
-
-uint8_t *buf_extend(struct buf *b, size_t n)
-{
-    uint8_t *fresh;
-    int err = buf_reserve(b, n);
-
-    ASSERT(err == 0);
-    if (!b->data)
-        return (uint8_t *)""; /* n is 0: a place for no bytes */
-    fresh = b->data + b->len;
-    b->len += n;
-    return fresh;
-}
-
-void buf_append(struct buf *b, const void *p, size_t n)
-{
-    if (n)
-        memcpy(buf_extend(b, n), p, n);
-}
-
-void buf_add(struct buf *b, str s)
-{
-    buf_append(b, s.p, s.n);
-}
-
-void buf_byte(struct buf *b, uint8_t c)
-{
-    *buf_extend(b, 1) = c;
 }
 
 void buf_u64(struct buf *b, uint64_t n)
@@ -103,9 +73,7 @@ void buf_vformat(struct buf *b, const char *format, va_list args)
     if ((size_t)n >= room) {
         /* One more for the terminator that vsnprintf insists on; a ceiling must leave room for it.
          */
-        int err = buf_reserve(b, (size_t)n + 1);
-
-        ASSERT(err == 0);
+        buf_grow_own(b, (size_t)n + 1);
         vsnprintf((char *)b->data + b->len, (size_t)n + 1, format, again);
     }
     va_end(again);

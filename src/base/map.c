@@ -51,14 +51,24 @@ static inline void sip_round(uint64_t v[4])
     v[2] = rotate(v[2], 32);
 }
 
-static inline uint64_t load_le64(const char *p, size_t n)
+static inline uint64_t load_le64(const char *p)
 {
-    uint64_t word = 0;
+    uint64_t word;
 
-    memcpy(&word, p, n);
+    memcpy(&word, p, 8);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     word = __builtin_bswap64(word);
 #endif
+    return word;
+}
+
+/* The last n < 8 bytes, without the call that a memcpy of unknown length would be. */
+static inline uint64_t load_tail(const char *p, size_t n)
+{
+    uint64_t word = 0;
+
+    for (size_t i = 0; i < n; i++)
+        word |= (uint64_t)(unsigned char)p[i] << (i * 8);
     return word;
 }
 
@@ -72,12 +82,12 @@ static uint64_t sip_hash(const uint64_t key[2], str in)
     const char *p = in.p;
 
     for (; left >= 8; left -= 8, p += 8) {
-        word = load_le64(p, 8);
+        word = load_le64(p);
         v[3] ^= word;
         sip_round(v);
         v[0] ^= word;
     }
-    word = (uint64_t)in.n << 56 | (left ? load_le64(p, left) : 0);
+    word = (uint64_t)in.n << 56 | load_tail(p, left);
     v[3] ^= word;
     sip_round(v);
     v[0] ^= word;

@@ -15,12 +15,9 @@ typedef struct str {
     size_t n;
 } str;
 
-#define STR(literal) ((str){ (literal), sizeof(literal) - 1 })
-#define STR_INIT(literal)                                                                          \
-    {                                                                                              \
-        (literal), sizeof(literal) - 1                                                             \
-    }                                /* for static tables */
-#define STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
+#define STR(literal)       ((str){ (literal), sizeof(literal) - 1 })
+#define STR_PARTS(literal) (literal), sizeof(literal) - 1 /* static tables: { STR_PARTS("x") } */
+#define STR_ARG(s)         (int)(s).n, (s).p              /* for "%.*s" */
 
 static inline str str_of(const char *z)
 {

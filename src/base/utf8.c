@@ -45,6 +45,35 @@ static inline const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
     return p;
 }
 
+/* Skips whole sequences that are surely valid, for speed alone: wherever it stops, the caller
+ * judges byte by byte. */
+static const uint8_t *skip_whole(const uint8_t *p, const uint8_t *end)
+{
+    for (;;) {
+        p = skip_ascii(p, end);
+        if (end - p < 4)
+            return p;
+        if (p[0] >= 0xc2 && p[0] < 0xe0 && (p[1] & 0xc0) == 0x80) {
+            p += 2;
+        } else if (p[0] >= 0xe0 && p[0] < 0xf0 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
+            unsigned top = (p[0] & 0x0fu) << 1 | (p[1] >> 5 & 1); /* of the code point: 5 bits */
+
+            if (top == 0x00 || top == 0x1b)
+                return p; /* overlong or a surrogate */
+            p += 3;
+        } else if (p[0] >= 0xf0 && p[0] < 0xf5 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80 &&
+                   (p[3] & 0xc0) == 0x80) {
+            unsigned plane = (p[0] & 0x07u) << 2 | (p[1] >> 4 & 3);
+
+            if (plane < 1 || plane > 16)
+                return p;
+            p += 4;
+        } else {
+            return p;
+        }
+    }
+}
+
 bool utf8_feed(uint32_t *state, const void *in, size_t n)
 {
     const uint8_t *p = in, *end = p + n;
@@ -52,7 +81,7 @@ bool utf8_feed(uint32_t *state, const void *in, size_t n)
 
     while (p < end) {
         if (s == 0) {
-            p = skip_ascii(p, end);
+            p = skip_whole(p, end);
             if (p == end)
                 break;
             s = after_lead(*p++);

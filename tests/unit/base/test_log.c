@@ -46,7 +46,7 @@ static void every_conversion_we_use(void **state)
 {
     size_t size = 18446744073709551615u;
     int64_t least = INT64_MIN;
-    str none = { NULL, 0 };
+    str none = str_trim(str_of(NULL));
 
     (void)state;
     log_event(LOG_INFO, "e", "a=%i b=%u c=%x d=%c e=%%", -1, 4000000000u, 0xbeefu, 'z');

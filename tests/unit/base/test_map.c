@@ -24,8 +24,9 @@ static void an_empty_map_owns_nothing(void **state)
 
 static void keys_are_bytes(void **state)
 {
-    static const str keys[] = { { NULL, 0 },    STR_INIT("a"),    STR_INIT("a\0"), STR_INIT("a\0b"),
-                                STR_INIT("\0"), STR_INIT("\xff"), STR_INIT("A"),   STR_INIT("ab") };
+    static const str keys[] = { { NULL, 0 },           { STR_PARTS("a") },  { STR_PARTS("a\0") },
+                                { STR_PARTS("a\0b") }, { STR_PARTS("\0") }, { STR_PARTS("\xff") },
+                                { STR_PARTS("A") },    { STR_PARTS("ab") } };
     enum { N = sizeof keys / sizeof *keys };
     static int values[N];
     struct map m = { 0 };
