@@ -15,8 +15,8 @@ extern "C" {
 ATR_API const char *atr_version(void);
 ATR_API const char *atr_error_text(int code);
 
-/* Creates an application with nothing listening yet. On failure returns NULL and puts a negative code
- * in *err. Free it with atr_app_free(). */
+/* Creates an application with nothing listening yet. On failure returns NULL and puts a negative
+ * code in *err. Free it with atr_app_free(). */
 ATR_API atr_app *atr_app_new(int *err);
 
 /* Closes every connection without ceremony, runs their callbacks, frees app. NULL is fine. */
@@ -27,16 +27,19 @@ ATR_API void atr_app_free(atr_app *app);
  * default < script < file < environment < flag. --- */
 typedef enum atr_source { ATR_DEFAULT, ATR_SCRIPT, ATR_FILE, ATR_ENVIRONMENT, ATR_FLAG } atr_source;
 
-/* ATR_EUNKNOWN (why names the nearest setting), ATR_ETYPE, ATR_ERANGE. Returns 0 also when a value of
- * higher rank stays in force. why has room for ATR_WHY_BYTES; NULL is fine. */
+/* ATR_EUNKNOWN (why names the nearest setting), ATR_ETYPE, ATR_ERANGE. Returns 0 also when a value
+ * of higher rank stays in force. why has room for ATR_WHY_BYTES; NULL is fine. */
 ATR_API int atr_app_set(atr_app *app, atr_str name, atr_str json, atr_source source, char *why);
 
 /* Walks all settings: json is the value in force. */
-ATR_API void atr_app_settings(atr_app *app, void (*fn)(void *user, const char *name, atr_str json, atr_source source, const char *help), void *user);
+ATR_API void atr_app_settings(atr_app *app,
+                              void (*fn)(void *user, const char *name, atr_str json,
+                                         atr_source source, const char *help),
+                              void *user);
 
 /* --- Running --- */
-/* Listens for HTTP, Engine.IO and Socket.IO. host NULL: all addresses; port 0: any free one. Returns the
- * port, or a negative code with the reason in why (ATR_WHY_BYTES). */
+/* Listens for HTTP, Engine.IO and Socket.IO. host NULL: all addresses; port 0: any free one.
+ * Returns the port, or a negative code with the reason in why (ATR_WHY_BYTES). */
 ATR_API int atr_app_listen(atr_app *app, const char *host, uint16_t port, char *why);
 
 /* Runs until atr_app_stop(). Returns 0 or a negative code. */
@@ -58,9 +61,10 @@ ATR_API int atr_app_turn(atr_app *app, int timeout_ms);
 ATR_API uint64_t atr_app_now(const atr_app *app);
 
 /* --- Timers --- */
-/* Calls fn after delay_ms and, when repeat_ms > 0, every repeat_ms from then on. A timer that does not
- * repeat is gone after its call. */
-ATR_API atr_ref atr_timer_start(atr_app *app, uint32_t delay_ms, uint32_t repeat_ms, void (*fn)(void *user), void *user);
+/* Calls fn after delay_ms and, when repeat_ms > 0, every repeat_ms from then on. A timer that does
+ * not repeat is gone after its call. */
+ATR_API atr_ref atr_timer_start(atr_app *app, uint32_t delay_ms, uint32_t repeat_ms,
+                                void (*fn)(void *user), void *user);
 ATR_API void atr_timer_stop(atr_app *app, atr_ref timer); /* a stale ref is a no-op */
 
 /* --- Log: one line, `level event text`. level: 0 debug, 1 info, 2 warning, 3 error. --- */
@@ -69,7 +73,8 @@ ATR_API void atr_log(atr_app *app, int level, const char *event, const char *tex
 ATR_API void atr_handler_failed(atr_app *app);
 
 /* Walks the counters of every layer: fn gets a name such as "eio.ping_timeouts" and its value. */
-ATR_API void atr_app_counters(atr_app *app, void (*fn)(void *user, const char *name, uint64_t value), void *user);
+ATR_API void atr_app_counters(atr_app *app,
+                              void (*fn)(void *user, const char *name, uint64_t value), void *user);
 
 #ifdef __cplusplus
 }

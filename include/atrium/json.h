@@ -13,9 +13,19 @@
 extern "C" {
 #endif
 
-typedef enum atr_json_type { ATR_JSON_NONE, ATR_JSON_NULL, ATR_JSON_FALSE, ATR_JSON_TRUE, ATR_JSON_NUMBER, ATR_JSON_STRING, ATR_JSON_ARRAY, ATR_JSON_OBJECT } atr_json_type;
+typedef enum atr_json_type {
+    ATR_JSON_NONE,
+    ATR_JSON_NULL,
+    ATR_JSON_FALSE,
+    ATR_JSON_TRUE,
+    ATR_JSON_NUMBER,
+    ATR_JSON_STRING,
+    ATR_JSON_ARRAY,
+    ATR_JSON_OBJECT
+} atr_json_type;
 
-/* Whether text is one valid JSON value in UTF-8: 0, ATR_ESYNTAX, ATR_EENCODING or ATR_ELIMIT (too deep). */
+/* Whether text is one valid JSON value in UTF-8: 0, ATR_ESYNTAX, ATR_EENCODING or ATR_ELIMIT (too
+ * deep). */
 ATR_API int atr_json_check(atr_str text);
 ATR_API atr_json_type atr_json_typeof(atr_str value);
 /* The text of an element or member; p == NULL when there is none. */
@@ -25,16 +35,17 @@ ATR_API size_t atr_json_count(atr_str container);
 /* ATR_ETYPE when value is of another type. */
 ATR_API int atr_json_number(atr_str value, double *out);
 ATR_API int atr_json_integer(atr_str value, int64_t *out);
-/* Copies the unescaped characters, terminated, into out (at most size bytes). Returns the length, or
- * ATR_ETYPE, ATR_ELIMIT when it does not fit. */
+/* Copies the unescaped characters, terminated, into out (at most size bytes). Returns the length,
+ * or ATR_ETYPE, ATR_ELIMIT when it does not fit. */
 ATR_API int atr_json_string(atr_str value, char *out, size_t size);
 /* The number of the attachment that stands here, or -1. */
 ATR_API int64_t atr_json_attachment(atr_str value);
 
 /* A writer: commas come by themselves.
  *   atr_writer *w = atr_writer_new();
- *   atr_write_array(w); atr_write_string(w, ATR_STR("chat message")); atr_write_string(w, text); atr_write_end(w);
- *   atr_data d = atr_writer_data(w);                    (borrowed until the next write)
+ *   atr_write_array(w); atr_write_string(w, ATR_STR("chat message")); atr_write_string(w, text);
+ * atr_write_end(w); atr_data d = atr_writer_data(w);                    (borrowed until the next
+ * write)
  */
 typedef struct atr_writer atr_writer;
 ATR_API atr_writer *atr_writer_new(void);
@@ -49,9 +60,10 @@ ATR_API void atr_write_number(atr_writer *w, double n);
 ATR_API void atr_write_integer(atr_writer *w, int64_t n);
 ATR_API void atr_write_bool(atr_writer *w, int truth);
 ATR_API void atr_write_null(atr_writer *w);
-ATR_API void atr_write_json(atr_writer *w, atr_str text);    /* valid JSON as it is */
-ATR_API void atr_write_bytes(atr_writer *w, atr_str bytes);  /* an attachment; bytes are borrowed */
-/* Opens the array and writes the event's name: atr_write_event(w, ATR_STR("x")); ...; atr_write_end(w). */
+ATR_API void atr_write_json(atr_writer *w, atr_str text);   /* valid JSON as it is */
+ATR_API void atr_write_bytes(atr_writer *w, atr_str bytes); /* an attachment; bytes are borrowed */
+/* Opens the array and writes the event's name: atr_write_event(w, ATR_STR("x")); ...;
+ * atr_write_end(w). */
 ATR_API void atr_write_event(atr_writer *w, atr_str name);
 ATR_API atr_data atr_writer_data(const atr_writer *w);
 

@@ -52,7 +52,8 @@ typedef uint64_t atr_ref;
 /* What an event, an acknowledgement or a message carries.
  *
  * json is the text of a JSON array: of an event its name first, then the arguments; of an
- * acknowledgement just the arguments. Binary arguments are attachments: where one stands the JSON has
+ * acknowledgement just the arguments. Binary arguments are attachments: where one stands the JSON
+ * has
  * {"_placeholder":true,"num":k}, k counting attachments from 0. */
 typedef struct atr_data {
     atr_str json;

@@ -56,6 +56,8 @@ struct http_request {
     bool responding;       /* a streamed answer is under way */
     /* Internal. */
     bool body_done, continue_due;
+    uint8_t class;             /* of the slab */
+    uint32_t dropped;          /* bytes of the body that came after the answer */
     uint64_t body_left;        /* bytes of the body to come, when the length is known */
     struct http_chunks chunks; /* else */
     struct http_pull *pull;    /* while responding */
@@ -156,11 +158,15 @@ void http_respond_piece_msg(struct http_request *r, struct msg *m);
  * on_data from the loop. Only for requests without a body. */
 struct stream *http_take_stream(struct http_request *r);
 
+/* The loop that the request's connection lives on. */
+struct loop *http_request_loop(const struct http_request *r);
+
 /* The peer's address as text, valid as long as the connection. */
 str http_peer(struct http_request *r);
 
-/* The value of a query parameter; p == NULL when absent or badly escaped. The first one wins. A value
- * without escapes is a slice of the head; else it is put into scratch, behind what is there. */
+/* The value of a query parameter; p == NULL when absent or badly escaped. The first one wins. A
+ * value without escapes is a slice of the head; else it is put into scratch, behind what is there.
+ */
 str http_query(const struct http_request *r, str name, struct buf *scratch);
 
 #endif

@@ -18,6 +18,9 @@ struct script;
 int script_open(atr_app *app, const char *path, struct script **out, char *why);
 void script_close(struct script *s); /* NULL is fine */
 
+/* Tells the script that the server listens: runs the handlers of atrium.on("listening", fn) with the URL. */
+void script_listening(struct script *s, const char *url);
+
 size_t script_memory(const struct script *s);           /* bytes of the Lua heap */
 uint64_t script_errors(const struct script *s);         /* handler errors so far */
 

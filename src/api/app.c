@@ -1,0 +1,202 @@
+/* api/app.c - the application's life: create, set, listen, run, close, free.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "api/app.h"
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+const char *atr_version(void)
+{
+    return ATR_VERSION;
+}
+
+const char *atr_error_text(int code)
+{
+    return err_text(code);
+}
+
+static void grace_over(struct timer *t)
+{
+    atr_app *app = container_of(t, atr_app, grace);
+
+    http_server_abort(&app->http);
+    loop_stop(&app->loop);
+}
+
+/* While closing: stop as soon as nobody is connected any more. */
+static void look_closed(struct timer *t)
+{
+    atr_app *app = container_of(t, atr_app, closed);
+
+    if (io_idle(app) && app->http.stats.connections_open == 0)
+        loop_stop(&app->loop);
+    else
+        loop_timer(&app->loop, &app->closed, 10);
+}
+
+static void healthz(void *user, atr_request *r)
+{
+    atr_app *app = user;
+    atr_response res = { .status = app->closing ? 503 : 200,
+                         .type = ATR_STR("application/json"),
+                         .body = app->closing ? ATR_STR("{\"status\":\"closing\"}")
+                                              : ATR_STR("{\"status\":\"ok\"}") };
+
+    (void)atr_respond(r, &res); /* a fresh request can always be answered */
+}
+
+atr_app *atr_app_new(int *err)
+{
+    atr_app *app = mem_zalloc(sizeof *app);
+
+    if ((*err = loop_init(&app->loop)) < 0) {
+        mem_free(app);
+        return NULL;
+    }
+    settings_init(&app->settings);
+    list_init(&app->engines);
+    list_init(&app->routes);
+    list_init(&app->folders);
+    list_init(&app->databases);
+    list_init(&app->open_decisions);
+    timer_init(&app->grace, grace_over);
+    timer_init(&app->closed, look_closed);
+    http_server_init(&app->http, &app->loop, &HTTP_LIMITS_DEFAULT, http_router_find, &app->router);
+    app_apply_settings(app);
+    ASSERT(atr_http_route(app, ATR_STR("GET"), ATR_STR("/healthz"), healthz, app) == 0);
+    return app;
+}
+
+void atr_app_free(atr_app *app)
+{
+    if (!app)
+        return;
+    app->closing = true;
+    loop_timer_stop(&app->loop, &app->grace);
+    loop_timer_stop(&app->loop, &app->closed);
+    io_close_all(app);
+    http_server_abort(&app->http);
+    (void)loop_turn(&app->loop, 0); /* reap what just closed */
+    databases_free(app);
+    (void)loop_turn(&app->loop, 0);
+    engines_free(app);
+    io_free(app->io);
+    http_parts_free(app);
+    decisions_free(app);
+    timers_free(app);
+    id_table_free(&app->requests);
+    http_router_free(&app->router);
+    settings_fini(&app->settings);
+    loop_fini(&app->loop);
+    mem_free(app);
+}
+
+int atr_app_set(atr_app *app, atr_str name, atr_str json, atr_source source, char *why)
+{
+    int changed =
+        settings_set(&app->settings, SETTING_APP, str_in(name), str_in(json), source, why);
+
+    if (changed > 0)
+        app_apply_settings(app);
+    return changed < 0 ? changed : 0;
+}
+
+void atr_app_settings(atr_app *app,
+                      void (*fn)(void *user, const char *name, atr_str json, atr_source source,
+                                 const char *help),
+                      void *user)
+{
+    for (enum setting_name n = 0; n < SETTINGS_COUNT; n++)
+        fn(user, settings_name(n), str_out(settings_json(&app->settings, n)),
+           app->settings.values[n].source, settings_help(n));
+}
+
+void app_apply_settings(atr_app *app)
+{
+    struct settings *s = &app->settings;
+    char level[16];
+
+    app->http.limits = (struct http_limits){
+        .head_bytes_max = (uint32_t)settings_number(s, SET_maxHeaderSize),
+        .body_bytes_max = (uint32_t)settings_number(s, SET_maxBodySize),
+        .head_timeout_ms = (uint32_t)settings_number(s, SET_headersTimeout),
+        .body_timeout_ms = (uint32_t)settings_number(s, SET_requestTimeout),
+        .idle_timeout_ms = (uint32_t)settings_number(s, SET_keepAliveTimeout),
+        .connections_max = (uint32_t)settings_number(s, SET_maxConnections),
+    };
+    log_set_level(
+        (enum log_level)log_level_parse(settings_text(s, SET_logLevel, level, sizeof level)));
+    if (app->io)
+        io_apply_settings(app->io);
+}
+
+int atr_app_listen(atr_app *app, const char *host, uint16_t port, char *why)
+{
+    int err;
+
+    if (app->port)
+        return err_why(why, ATR_ESTATE, "the application listens on port %u already", app->port);
+    if ((err = http_server_listen(&app->http, host, port, why)) < 0)
+        return err;
+    return app->port = app->http.listener.port;
+}
+
+int atr_app_run(atr_app *app)
+{
+    return loop_run(&app->loop);
+}
+
+void atr_app_stop(atr_app *app)
+{
+    loop_stop(&app->loop);
+}
+
+void atr_app_close(atr_app *app, uint32_t grace_ms)
+{
+    if (app->closing)
+        return;
+    app->closing = true;
+    io_close_all(app);
+    http_server_close(&app->http);
+    loop_timer(&app->loop, &app->grace, grace_ms);
+    loop_timer(&app->loop, &app->closed, 0);
+}
+
+int atr_app_fd(const atr_app *app)
+{
+    return app->loop.epoll_fd;
+}
+
+int atr_app_timeout(const atr_app *app)
+{
+    int64_t next = wheel_next(&app->loop.timers);
+
+    return next > INT32_MAX ? INT32_MAX : (int)next;
+}
+
+int atr_app_turn(atr_app *app, int timeout_ms)
+{
+    return loop_turn(&app->loop, timeout_ms);
+}
+
+uint64_t atr_app_now(const atr_app *app)
+{
+    return app->loop.now_ms;
+}
+
+void atr_log(atr_app *app, int level, const char *event, const char *text)
+{
+    (void)app;
+    if (level < LOG_DEBUG)
+        level = LOG_DEBUG;
+    log_event(level > LOG_ERROR ? LOG_ERROR : (enum log_level)level, event, "%s", text ? text : "");
+}
+
+void atr_handler_failed(atr_app *app)
+{
+    app->handler_errors++;
+}

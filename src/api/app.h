@@ -1,0 +1,66 @@
+/* api/app.h - what is behind the public handles: the application and what it owns.
+ *
+ * A handle is the internal object itself where a layer below has one (atr_socket is struct
+ * sio_socket, atr_request is struct http_request), cast at this boundary and nowhere else.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef API_APP_H
+#define API_APP_H
+
+#include "api/settings.h"
+#include "atrium/atrium.h"
+#include "base/arena.h"
+#include "base/id.h"
+#include "http/router.h"
+#include "net/loop.h"
+#include "socketio/server.h"
+
+struct client_bundle;
+
+struct atr_app {
+    struct loop loop;
+    struct http_server http;
+    struct http_router router;
+    struct settings settings;
+    atr_io *io;                /* NULL until first asked for */
+    struct list engines;       /* of atr_engine */
+    struct list routes;        /* of struct route */
+    struct list folders;       /* of struct folder */
+    struct list databases;     /* of atr_sqlite */
+    struct id_table timers;    /* of atr_timer */
+    struct id_table requests;  /* of struct http_request, those of routes */
+    struct id_table decisions; /* of struct decision */
+    struct list open_decisions;
+    struct timer grace;  /* bounds atr_app_close() */
+    struct timer closed; /* looks whether connections are gone while closing */
+    uint64_t handler_errors;
+    uint16_t port; /* 0 until listening */
+    bool closing;
+};
+
+static inline str str_in(atr_str s)
+{
+    return (str){ s.p, s.n };
+}
+static inline atr_str str_out(str s)
+{
+    return (atr_str){ s.p, s.n };
+}
+
+/* Puts changed settings in force for everything that exists. */
+void app_apply_settings(atr_app *app);
+
+/* Each part frees what it holds; called by atr_app_free() in this order. */
+void io_free(atr_io *io);
+void engines_free(atr_app *app);
+void http_parts_free(atr_app *app);
+void databases_free(atr_app *app);
+void decisions_free(atr_app *app);
+void timers_free(atr_app *app);
+
+void io_apply_settings(atr_io *io);
+void io_close_all(atr_app *app);  /* the io and every bare engine */
+bool io_idle(const atr_app *app); /* no session of either is left */
+
+#endif

@@ -1,0 +1,91 @@
+/* api/decision.c - see decision.h.
+ *
+ * A record lives until the application decides or the application ends. What clients can pile up
+ * here is bounded: a record whose question has lapsed (the client left) is dropped when the next
+ * one is made.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "api/decision.h"
+
+#include "base/mem.h"
+
+struct decision {
+    struct list link; /* in app->open_decisions, oldest first */
+    struct eio_server *engine;
+    struct sio_server *io;
+    uint64_t inner;
+    atr_ref ref;
+};
+
+static void drop(atr_app *app, struct decision *d)
+{
+    id_remove(&app->decisions, d->ref);
+    list_remove(&d->link);
+    mem_free(d);
+}
+
+static bool lapsed(const struct decision *d)
+{
+    return d->io ? !sio_decision_open(d->io, d->inner) : !eio_handshake_open(d->engine, d->inner);
+}
+
+/* Two of the oldest are looked at for each one added, so lapsed records never outnumber open ones
+ * for long. One that is still open moves to the end. */
+static void sweep(atr_app *app)
+{
+    for (int i = 0; i < 2 && !list_empty(&app->open_decisions); i++) {
+        struct decision *d = container_of(app->open_decisions.next, struct decision, link);
+        if (lapsed(d)) {
+            drop(app, d);
+        } else {
+            list_remove(&d->link);
+            list_append(&app->open_decisions, &d->link);
+        }
+    }
+}
+
+static atr_decision add(atr_app *app, struct eio_server *engine, struct sio_server *io,
+                        uint64_t inner)
+{
+    sweep(app);
+    struct decision *d = mem_alloc(sizeof *d);
+    *d = (struct decision){ .engine = engine, .io = io, .inner = inner };
+    list_init(&d->link);
+    list_append(&app->open_decisions, &d->link);
+    return d->ref = id_add(&app->decisions, d);
+}
+
+atr_decision decision_of_handshake(atr_app *app, struct eio_server *engine, eio_handshake hs)
+{
+    return add(app, engine, NULL, hs);
+}
+
+atr_decision decision_of_socket(atr_app *app, struct sio_server *io, sio_decision d)
+{
+    return add(app, NULL, io, d);
+}
+
+void atr_decide(atr_app *app, atr_decision ref, int allow, atr_str message, atr_str data_json)
+{
+    struct decision *found = id_get(&app->decisions, ref), d;
+
+    if (!found)
+        return;
+    d = *found;
+    drop(app, found); /* first: what follows may run application code */
+    if (d.io) {
+        sio_decide(d.io, d.inner, allow, str_in(message), str_in(data_json));
+    } else {
+        char *text = message.n ? str_dup(str_in(message)) : NULL;
+        eio_server_decide(d.engine, d.inner, allow, text);
+        mem_free(text);
+    }
+}
+
+void decisions_free(atr_app *app)
+{
+    while (!list_empty(&app->open_decisions))
+        drop(app, container_of(app->open_decisions.next, struct decision, link));
+    id_table_free(&app->decisions);
+}

@@ -1,0 +1,14 @@
+/* api/decision.h - the decisions that applications owe, whichever layer asked.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef API_DECISION_H
+#define API_DECISION_H
+
+#include "api/app.h"
+
+/* What atr_decide() will settle: exactly one of the two servers is set. */
+atr_decision decision_of_handshake(atr_app *app, struct eio_server *engine, eio_handshake hs);
+atr_decision decision_of_socket(atr_app *app, struct sio_server *io, sio_decision d);
+
+#endif

@@ -1,0 +1,58 @@
+/* api/io.h - the Socket.IO side of an application: what the api layer keeps per server and
+ * namespace.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef API_IO_H
+#define API_IO_H
+
+#include "api/app.h"
+
+struct atr_io {
+    struct sio_server server;
+    atr_app *app;
+    struct arena strings;         /* of options */
+    str mounted;                  /* the path the handler is mounted at */
+    struct client_bundle *bundle; /* NULL: not served */
+    struct list namespaces;       /* of atr_namespace */
+    struct list middlewares;      /* of struct middleware */
+    struct list matchers;         /* of struct matcher */
+    void (*on_allow_request)(void *user, atr_request *r, atr_decision d);
+    void *allow_request_user;
+    void (*on_connection_error)(void *user, atr_request *r, int code, const char *message,
+                                const char *context);
+    void *connection_error_user;
+    void (*on_new_namespace)(void *user, atr_namespace *n);
+    void *new_namespace_user;
+};
+
+struct atr_namespace {
+    struct sio_namespace *inner;
+    atr_io *io;
+    struct list link; /* in io->namespaces */
+    atr_namespace_handlers handlers;
+    void *user;
+    struct map named; /* event name to struct named_handler */
+};
+
+/* The callbacks of the layer below. */
+extern const struct sio_events io_events;
+
+static inline atr_namespace *namespace_of(const struct sio_socket *s)
+{
+    return s->nsp->user;
+}
+static inline struct sio_socket *socket_in(const atr_socket *s)
+{
+    return (struct sio_socket *)(uintptr_t)s;
+}
+static inline atr_socket *socket_out(struct sio_socket *s)
+{
+    return (atr_socket *)s;
+}
+
+/* The api object of a namespace, made when new. */
+atr_namespace *namespace_wrap(atr_io *io, struct sio_namespace *n);
+void namespaces_free(atr_io *io);
+
+#endif

@@ -1,0 +1,97 @@
+/* api/settings.h - every setting once: name, kind, default, range, help; and the values in force.
+ *
+ * The table below is the only place that names a setting: the parser, the range checks, `atrium
+ * config`, command-line flags, environment variables and docs/settings.md all come from it. Values
+ * are kept as the JSON they were given as, numbers and truth values decoded beside it; settings
+ * with a shape of their own (cors, cookie, ...) are decoded by shapes.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef API_SETTINGS_H
+#define API_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "atrium/app.h"
+#include "base/str.h"
+
+enum setting_kind {
+    SETTING_COUNT, /* an integer within [min, max] */
+    SETTING_BOOL,
+    SETTING_TEXT,
+    SETTING_SHAPE /* see shapes.h */
+};
+
+/* Who may set it: an option of Engine.IO applies to bare engines too. */
+enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
+
+/* clang-format off */
+/*    name                          kind   scope   default                        min  max         help */
+#define SETTINGS(X)                                                                                                     \
+    X(host,                         TEXT,  APP,    "\"\"",                        0,   0,          "address to listen on; empty: all addresses, IPv4 and IPv6") \
+    X(port,                         COUNT, APP,    "3000",                        0,   65535,      "TCP port; 0 picks a free one") \
+    X(logLevel,                     TEXT,  APP,    "\"info\"",                    0,   0,          "least level that is logged: debug, info, warn or error") \
+    X(shutdownTimeout,              COUNT, APP,    "5000",                        0,   3600000,    "ms that connections get to finish after SIGTERM or SIGINT") \
+    X(maxConnections,               COUNT, APP,    "0",                           0,   100000000,  "open TCP connections; further ones get 503; 0: no limit") \
+    X(maxHeaderSize,                COUNT, APP,    "16384",                       256, 1048576,    "bytes of an HTTP request's head; larger ones get 431") \
+    X(maxBodySize,                  COUNT, APP,    "1048576",                     0,   1073741824, "bytes of an HTTP request's body for routes; larger ones get 413") \
+    X(headersTimeout,               COUNT, APP,    "10000",                       10,  3600000,    "ms for a whole request head to arrive") \
+    X(requestTimeout,               COUNT, APP,    "60000",                       10,  3600000,    "ms for a whole request body to arrive") \
+    X(keepAliveTimeout,             COUNT, APP,    "75000",                       10,  3600000,    "ms that a connection may idle between requests") \
+    X(serveClient,                  BOOL,  IO,     "true",                        0,   0,          "serve the browser client under path: socket.io.js, socket.io.min.js") \
+    X(connectTimeout,               COUNT, IO,     "45000",                       1,   3600000,    "ms until a connection that joined no namespace is closed") \
+    X(maxAttachments,               COUNT, IO,     "10",                          0,   65535,      "binary attachments of one packet from a client") \
+    X(maxJsonDepth,                 COUNT, IO,     "256",                         1,   256,        "nesting of arrays and objects in a packet from a client") \
+    X(maxRooms,                     COUNT, IO,     "0",                           0,   100000000,  "rooms that one socket may be in; 0: no limit") \
+    X(maxNamespaces,                COUNT, IO,     "64",                          1,   100000000,  "namespaces that one connection may join") \
+    X(cleanupEmptyChildNamespaces,  BOOL,  IO,     "false",                       0,   0,          "remove a dynamic namespace when its last socket has left") \
+    X(path,                         TEXT,  ENGINE, "\"/socket.io\"",              0,   0,          "URL path of the server") \
+    X(addTrailingSlash,             BOOL,  ENGINE, "true",                        0,   0,          "the path ends in a slash") \
+    X(pingInterval,                 COUNT, ENGINE, "25000",                       10,  86400000,   "ms between a pong and the next ping") \
+    X(pingTimeout,                  COUNT, ENGINE, "20000",                       10,  86400000,   "ms that a pong may take") \
+    X(upgradeTimeout,               COUNT, ENGINE, "10000",                       10,  3600000,    "ms that an upgrade to WebSocket may take") \
+    X(maxHttpBufferSize,            COUNT, ENGINE, "1000000",                     1,   1073741824, "bytes of one incoming message; larger ones get 413 or close 1009") \
+    X(maxBufferedBytes,             COUNT, ENGINE, "16777216",                    1024, 4294967295, "bytes of output queued for one connection; beyond it the connection is closed") \
+    X(maxSessions,                  COUNT, ENGINE, "0",                           0,   100000000,  "sessions at once; further handshakes get 503; 0: no limit") \
+    X(transports,                   SHAPE, ENGINE, "[\"polling\",\"websocket\"]", 0,   0,          "transports that clients may use") \
+    X(allowUpgrades,                BOOL,  ENGINE, "true",                        0,   0,          "polling sessions may upgrade to WebSocket") \
+    X(httpCompression,              SHAPE, ENGINE, "{\"threshold\":1024}",        0,   0,          "gzip or deflate for polling answers of at least threshold bytes; false: off") \
+    X(cors,                         SHAPE, ENGINE, "false",                       0,   0,          "cross-origin answers: origin, methods, allowedHeaders, exposedHeaders, credentials, maxAge") \
+    X(cookie,                       SHAPE, ENGINE, "false",                       0,   0,          "session cookie of the polling handshake: true, a name, or name, path, domain, httpOnly, secure, sameSite, maxAge")
+/* clang-format on */
+
+enum setting_name {
+#define X(name, kind, scope, dflt, min, max, help) SET_##name,
+    SETTINGS(X)
+#undef X
+        SETTINGS_COUNT
+};
+
+struct setting_value {
+    char *json; /* NULL: the default */
+    int64_t number;
+    atr_source source;
+};
+
+struct settings {
+    struct setting_value values[SETTINGS_COUNT];
+};
+
+void settings_init(struct settings *s);
+void settings_fini(struct settings *s);
+
+/* Returns 1 when the value is in force now, 0 when one of higher rank stays, or a negative code.
+ * Names below `least` are unknown: SETTING_ENGINE for a bare engine. */
+int settings_set(struct settings *s, enum setting_scope least, str name, str json,
+                 atr_source source, char *why);
+
+const char *settings_name(enum setting_name n);
+const char *settings_help(enum setting_name n);
+enum setting_kind settings_kind(enum setting_name n);
+str settings_json(const struct settings *s, enum setting_name n);
+int64_t settings_number(const struct settings *s, enum setting_name n);
+/* A text setting, terminated; valid until it is set again. */
+const char *settings_text(struct settings *s, enum setting_name n, char *out, size_t size);
+
+#endif

@@ -1,0 +1,21 @@
+/* api/shapes.h - settings that are more than a number or a text: transports, httpCompression, cors,
+ * cookie; and the Engine.IO options that all settings together make.
+ *
+ * Strings of decoded options live in an arena of the server they belong to.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef API_SHAPES_H
+#define API_SHAPES_H
+
+#include "api/settings.h"
+#include "base/arena.h"
+#include "engineio/options.h"
+
+/* 0, or a negative code and the sentence in why. */
+int shape_check(enum setting_name n, str json, char *why);
+
+/* Fills o from checked settings. */
+void shapes_engine_options(struct settings *s, struct arena *strings, struct eio_options *o);
+
+#endif

@@ -1,0 +1,235 @@
+/* api/socket.c - sockets: who they are, what they say, the rooms they are in.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "api/io.h"
+
+#include "api/request.h"
+#include "base/mem.h"
+#include "proto/json.h"
+
+atr_ref atr_socket_ref(const atr_socket *s)
+{
+    return socket_in(s)->ref;
+}
+
+atr_socket *atr_socket_find(atr_io *io, atr_ref ref)
+{
+    return socket_out(sio_socket_find(&io->server, ref));
+}
+
+atr_socket *atr_namespace_socket(atr_namespace *n, atr_str id)
+{
+    return socket_out(sio_namespace_socket(n->inner, str_in(id)));
+}
+
+atr_str atr_socket_id(const atr_socket *s)
+{
+    return str_out(sio_socket_id(socket_in(s)));
+}
+
+atr_namespace *atr_socket_namespace(const atr_socket *s)
+{
+    return namespace_of(socket_in(s));
+}
+
+void atr_socket_set_user(atr_socket *s, void *user)
+{
+    socket_in(s)->user = user;
+}
+
+void *atr_socket_user(const atr_socket *s)
+{
+    return socket_in(s)->user;
+}
+
+int atr_socket_connected(const atr_socket *s)
+{
+    return sio_socket_connected(socket_in(s));
+}
+
+/* --- Handshake --- */
+
+atr_str atr_socket_auth(const atr_socket *s)
+{
+    const struct sio_socket *in = socket_in(s);
+
+    return (atr_str){ in->auth, in->auth_len };
+}
+
+atr_str atr_socket_header(const atr_socket *s, atr_str name)
+{
+    return str_out(head_header(sio_socket_handshake(socket_in(s))->head, str_in(name)));
+}
+
+void atr_socket_headers(const atr_socket *s, void (*fn)(void *arg, atr_str name, atr_str value),
+                        void *arg)
+{
+    head_each_header(sio_socket_handshake(socket_in(s))->head, fn, arg);
+}
+
+void atr_socket_query(const atr_socket *s, void (*fn)(void *arg, atr_str name, atr_str value),
+                      void *arg)
+{
+    str url = head_target(sio_socket_handshake(socket_in(s))->head);
+    ptrdiff_t mark = str_find(url, '?');
+
+    if (mark >= 0)
+        query_each(str_n(url.p + mark + 1, url.n - (size_t)mark - 1), fn, arg);
+}
+
+atr_str atr_socket_address(const atr_socket *s)
+{
+    return str_out(sio_socket_handshake(socket_in(s))->address);
+}
+
+atr_str atr_socket_url(const atr_socket *s)
+{
+    return str_out(head_target(sio_socket_handshake(socket_in(s))->head));
+}
+
+int64_t atr_socket_issued(const atr_socket *s)
+{
+    return sio_socket_handshake(socket_in(s))->issued_ms;
+}
+
+int atr_socket_secure(const atr_socket *s)
+{
+    return sio_socket_handshake(socket_in(s))->secure;
+}
+
+const char *atr_socket_transport(const atr_socket *s)
+{
+    return eio_session_on_websocket(sio_socket_session(socket_in(s))) ? "websocket" : "polling";
+}
+
+atr_str atr_socket_connection_id(const atr_socket *s)
+{
+    return str_out(eio_session_sid(sio_socket_session(socket_in(s))));
+}
+
+size_t atr_socket_buffered(const atr_socket *s)
+{
+    return eio_session_queued(sio_socket_session(socket_in(s)));
+}
+
+/* --- Events --- */
+
+struct sio_data data_in(const atr_data *d)
+{
+    return (struct sio_data){ str_in(d->json), (const str *)d->attachments, d->attachment_count };
+}
+
+/* Applications make their JSON by hand: what goes out must be an array that clients can decode. */
+static int check_array(const atr_data *d)
+{
+    if (json_type_of(str_in(d->json)) != JSON_ARRAY)
+        return ATR_ESYNTAX;
+    return d->attachment_count
+               ? sio_placeholders_check(str_in(d->json), (uint32_t)d->attachment_count)
+               : 0;
+}
+
+int event_check(const atr_data *d)
+{
+    str name = json_at(str_in(d->json), 0);
+    enum json_type type = json_type_of(name);
+
+    if (json_type_of(str_in(d->json)) != JSON_ARRAY || (type != JSON_STRING && type != JSON_NUMBER))
+        return ATR_ESYNTAX;
+    if (type == JSON_STRING && sio_event_reserved(name))
+        return ATR_ESYNTAX;
+    return d->attachment_count ? check_array(d) : 0;
+}
+
+int atr_socket_emit(atr_socket *s, const atr_data *data, unsigned flags)
+{
+    struct sio_data in = data_in(data);
+    int err = event_check(data);
+
+    return err < 0 ? err : sio_socket_emit(socket_in(s), &in, flags);
+}
+
+/* Between sio_ack_fn and atr_ack_fn. */
+struct ack_bridge {
+    atr_ack_fn fn;
+    void *user;
+};
+
+static void ack_arrived(void *user, int err, const struct sio_data *reply)
+{
+    struct ack_bridge b = *(struct ack_bridge *)user;
+
+    mem_free(user);
+    if (err < 0) {
+        b.fn(b.user, err, NULL);
+        return;
+    }
+    atr_data out = { str_out(reply->json), (const atr_str *)reply->attachments,
+                     reply->attachment_count };
+    b.fn(b.user, 0, &out);
+}
+
+int atr_socket_emit_with_ack(atr_socket *s, const atr_data *data, unsigned flags,
+                             uint32_t timeout_ms, atr_ack_fn fn, void *user)
+{
+    struct sio_data in = data_in(data);
+    int err = event_check(data);
+
+    if (err < 0)
+        return err;
+    struct ack_bridge *b = mem_alloc(sizeof *b);
+    *b = (struct ack_bridge){ fn, user };
+    if ((err = sio_socket_emit_ack(socket_in(s), &in, flags, timeout_ms, ack_arrived, b)) < 0)
+        mem_free(b);
+    return err;
+}
+
+int atr_socket_ack(atr_socket *s, int64_t ack, const atr_data *reply)
+{
+    struct sio_data in = data_in(reply);
+    int err = ack < 0 ? ATR_ESTATE : check_array(reply);
+
+    return err < 0 ? err : sio_socket_ack(socket_in(s), ack, &in);
+}
+
+/* --- Rooms --- */
+
+int atr_socket_join(atr_socket *s, atr_str room)
+{
+    return sio_socket_join(socket_in(s), str_in(room));
+}
+
+void atr_socket_leave(atr_socket *s, atr_str room)
+{
+    sio_socket_leave(socket_in(s), str_in(room));
+}
+
+int atr_socket_in(const atr_socket *s, atr_str room)
+{
+    return sio_socket_in(socket_in(s), str_in(room));
+}
+
+struct room_walk {
+    void (*fn)(void *arg, atr_str room);
+    void *arg;
+};
+
+static void give_room(void *arg, str room)
+{
+    struct room_walk *w = arg;
+
+    w->fn(w->arg, str_out(room));
+}
+
+void atr_socket_rooms(const atr_socket *s, void (*fn)(void *arg, atr_str room), void *arg)
+{
+    struct room_walk w = { fn, arg };
+
+    sio_socket_rooms(socket_in(s), give_room, &w);
+}
+
+void atr_socket_disconnect(atr_socket *s, int close)
+{
+    sio_socket_disconnect(socket_in(s), close);
+}

@@ -1,0 +1,81 @@
+/* api/sqlite.c - databases of an application.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "api/app.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "client/sqlite.h"
+
+struct atr_sqlite {
+    struct list link; /* in app->databases */
+    atr_app *app;
+    struct sqlite *db;
+};
+
+struct query {
+    atr_sqlite_fn fn;
+    void *user;
+};
+
+atr_sqlite *atr_sqlite_open(atr_app *app, atr_str path)
+{
+    atr_sqlite *s = mem_alloc(sizeof *s);
+
+    *s = (atr_sqlite){ .app = app, .db = sqlite_open(&app->loop, str_in(path)) };
+    list_init(&s->link);
+    list_append(&app->databases, &s->link);
+    return s;
+}
+
+static void close_database(atr_sqlite *s, bool now)
+{
+    list_remove(&s->link);
+    sqlite_close(s->db, now);
+    mem_free(s);
+}
+
+void atr_sqlite_close(atr_sqlite *s)
+{
+    if (s)
+        close_database(s, false);
+}
+
+void databases_free(atr_app *app)
+{
+    while (!list_empty(&app->databases))
+        close_database(container_of(app->databases.next, atr_sqlite, link), true);
+}
+
+static void arrived(void *user, int err, const char *message, const struct sqlite_rows *rows)
+{
+    /* Cells cross as they are. */
+    static_assert(sizeof(struct sqlite_cell) == sizeof(atr_cell) &&
+                      offsetof(struct sqlite_cell, bytes) == offsetof(atr_cell, bytes) &&
+                      (int)SQLITE_CELL_BLOB == (int)ATR_CELL_BLOB,
+                  "struct sqlite_cell and atr_cell have one layout");
+    struct query q = *(struct query *)user;
+
+    mem_free(user);
+    if (err < 0) {
+        q.fn(q.user, err, message, NULL);
+        return;
+    }
+    atr_rows out = { (const char *const *)rows->columns, rows->column_count, rows->row_count,
+                     (const atr_cell *)rows->cells,      rows->changes,      rows->last_insert_id };
+    q.fn(q.user, 0, "", &out);
+}
+
+int atr_sqlite_query(atr_sqlite *s, atr_str sql, const atr_cell *params, size_t count,
+                     atr_sqlite_fn fn, void *user)
+{
+    struct query *q = mem_alloc(sizeof *q);
+    int err;
+
+    *q = (struct query){ fn, user };
+    err = sqlite_query(s->db, str_in(sql), (const struct sqlite_cell *)params, count, arrived, q);
+    if (err < 0)
+        mem_free(q);
+    return err;
+}
