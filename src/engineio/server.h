@@ -1,13 +1,16 @@
-/* engineio/server.h - an Engine.IO v4 server: sessions over long-polling and WebSocket under a path.
+/* engineio/server.h - an Engine.IO v4 server: sessions over long-polling and WebSocket under a
+ * path.
  *
  * Embed struct eio_session at the start of your own object; the server allocates session_bytes for
- * each. Source: Engine.IO protocol revision 4; behaviour of engine.io 6.6 where the document is silent.
+ * each. Source: Engine.IO protocol revision 4; behaviour of engine.io 6.6 where the document is
+ * silent.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef ENGINEIO_SERVER_H
 #define ENGINEIO_SERVER_H
 
+#include "base/id.h"
 #include "base/map.h"
 #include "engineio/options.h"
 #include "http/server.h"
@@ -20,8 +23,13 @@ struct eio_session;
 
 /* Why a session ended; texts are Socket.IO's disconnect reasons. */
 enum eio_reason {
-    EIO_TRANSPORT_CLOSE, EIO_TRANSPORT_ERROR, EIO_PING_TIMEOUT, EIO_PARSE_ERROR, EIO_FORCED_CLOSE,
-    EIO_FORCED_SERVER_CLOSE, EIO_SERVER_SHUTTING_DOWN
+    EIO_TRANSPORT_CLOSE,
+    EIO_TRANSPORT_ERROR,
+    EIO_PING_TIMEOUT,
+    EIO_PARSE_ERROR,
+    EIO_FORCED_CLOSE,
+    EIO_FORCED_SERVER_CLOSE,
+    EIO_SERVER_SHUTTING_DOWN
 };
 const char *eio_reason_text(enum eio_reason r);
 
@@ -30,7 +38,7 @@ const char *eio_reason_text(enum eio_reason r);
 typedef uint64_t eio_handshake;
 
 struct eio_events {
-    size_t session_bytes;       /* sizeof the owner's struct, which starts with struct eio_session */
+    size_t session_bytes; /* sizeof the owner's struct, which starts with struct eio_session */
     /* allowRequest. NULL: everyone. Must lead to exactly one eio_server_decide(), now or later. */
     void (*on_handshake)(struct eio_server *e, eio_handshake hs, struct http_request *r);
     /* The session exists and may be sent to. r is its first request (headers, query, address): copy
@@ -40,25 +48,30 @@ struct eio_events {
     void (*on_message)(struct eio_session *s, bool binary, uint8_t *data, size_t n);
     /* Exactly once. The memory lives until the end of the iteration. */
     void (*on_close)(struct eio_session *s, enum eio_reason reason, const char *description);
-    void (*on_upgrade)(struct eio_session *s);  /* polling became websocket; may be NULL */
-    void (*on_drain)(struct eio_session *s);    /* output queue is empty again; may be NULL */
+    void (*on_upgrade)(struct eio_session *s); /* polling became websocket; may be NULL */
+    void (*on_drain)(struct eio_session *s);   /* output queue is empty again; may be NULL */
     /* A request was refused: code 0-5 and the name of the context. May be NULL. */
-    void (*on_error)(struct eio_server *e, struct http_request *r, int code, const char *message, const char *context);
+    void (*on_error)(struct eio_server *e, struct http_request *r, int code, const char *message,
+                     const char *context);
 };
 
 struct eio_stats {
     uint64_t opened, closed, polling_open, websocket_open, upgrades, upgrade_failures;
-    uint64_t packets_in, packets_out, ping_timeouts, parse_errors, too_large, overlaps, refused, queue_overflows;
+    uint64_t packets_in, packets_out, ping_timeouts, parse_errors, too_large, overlaps, refused,
+        queue_overflows;
 };
 
 struct eio_server {
     struct loop *loop;
-    struct eio_options options;         /* may change between requests; strings belong to the owner */
+    struct eio_options options; /* may change between requests; strings belong to the owner */
     const struct eio_events *events;
-    struct http_handler handler;        /* mount this at options.path */
-    struct map sessions;                /* by sid */
-    struct id_table *handshakes;        /* internal */
-    struct list all;                    /* of struct eio_session, for closing */
+    struct http_handler handler;   /* mount this at options.path */
+    struct map sessions;           /* by sid; closed ones are not in it */
+    struct id_table handshakes;    /* internal: those that wait for a decision */
+    struct list all;               /* of struct eio_session, also closed ones not yet freed */
+    struct list surplus;           /* internal: WebSockets being turned away */
+    struct msg *ping, *probe_pong; /* shared by all sessions */
+    struct buf head, body;         /* internal: scratch of answers */
     struct eio_stats stats;
     void *owner;
     bool closing;
@@ -66,38 +79,48 @@ struct eio_server {
 
 enum eio_state { EIO_STATE_OPEN, EIO_STATE_CLOSING, EIO_STATE_CLOSED };
 
-/* Output of a polling session, its pending GET and POST, and an upgrade under way: exists only while
- * the session polls or upgrades. */
+/* Output of a polling session, its pending GET and POST, and an upgrade under way: exists only
+ * while the session polls or upgrades. */
 struct eio_polling;
 
 struct eio_session {
     struct eio_server *server;
-    struct list link;                   /* in server->all */
-    struct timer heartbeat;             /* next ping, or the pong's deadline */
-    struct ws_conn ws;                  /* ws.stream is NULL while polling */
-    struct eio_polling *polling;        /* NULL on WebSocket */
-    uint8_t state;                      /* enum eio_state */
+    struct list link; /* in server->all */
+    union {
+        struct timer heartbeat; /* next ping, the pong's deadline, the end of an orderly close */
+        struct loop_job reap;   /* once closed */
+    };
+    struct ws_conn ws;           /* ws.stream is NULL while polling */
+    struct eio_polling *polling; /* NULL on WebSocket */
+    uint8_t state;               /* enum eio_state */
+    uint8_t close_reason;        /* enum eio_reason, while closing */
     bool awaiting_pong, pong_extended;
-    bool was_full;                      /* internal */
+    bool base64;     /* b64=1 on WebSocket: binary goes as text, "b" + base64 */
+    bool overflowed; /* closing because output was not taken */
+    bool doomed;     /* internal */
     char sid[EIO_SID_LEN];
 };
 
 /* path and the other strings of options must outlive the server. */
-void eio_server_init(struct eio_server *e, struct loop *l, const struct eio_options *o, const struct eio_events *events, void *owner);
-void eio_server_fini(struct eio_server *e);     /* every session has closed */
+void eio_server_init(struct eio_server *e, struct loop *l, const struct eio_options *o,
+                     const struct eio_events *events, void *owner);
+void eio_server_fini(struct eio_server *e); /* every session has closed */
 /* Decides a pending handshake: code 0 accepts; otherwise 403 with {"code":4,"message":message}. */
 void eio_server_decide(struct eio_server *e, eio_handshake hs, bool allow, const char *message);
+/* Whether a handshake still waits for its decision. */
+bool eio_handshake_open(const struct eio_server *e, eio_handshake hs);
 /* Closes every session with the reason, refuses new ones. */
 void eio_server_close(struct eio_server *e, enum eio_reason reason);
 
-/* Queues one packet made of n messages (the first one text or binary, further ones its attachments),
- * built by ws_msg(). Borrows them. Returns 0, ATR_ECLOSED, or ATR_ELIMIT when the queue overflowed (the
- * session is then closed with transport error). */
+/* Queues one packet made of n messages (the first one text or binary, further ones its
+ * attachments), built by ws_msg(). Borrows them. Returns 0, ATR_ECLOSED, or ATR_ELIMIT when the
+ * queue overflowed (the session is then closed with transport error). */
 int eio_session_send(struct eio_session *s, struct msg *const *msgs, size_t n);
 /* Whether something sent now would leave at once: the volatile rule. */
 bool eio_session_writable(const struct eio_session *s);
-size_t eio_session_queued(const struct eio_session *s);     /* bytes */
-/* discard: cut without flushing. on_close runs in this call or, when output is flushed first, later. */
+size_t eio_session_queued(const struct eio_session *s); /* bytes */
+/* discard: cut without flushing. on_close runs in this call or, when output is flushed first,
+ * later. */
 void eio_session_close(struct eio_session *s, enum eio_reason reason, bool discard);
 static inline bool eio_session_on_websocket(const struct eio_session *s)
 {

@@ -1,0 +1,330 @@
+/* engineio/polling.c - long-polling: a GET that waits for output, POSTs that bring input.
+ *
+ * Invariants
+ *   - at most one GET and one POST at a time; a second one of a kind ends the session;
+ *   - output that finds a GET waiting is gathered until the iteration's jobs, then goes out in one
+ *     payload; without a GET it waits, bounded by queue_bytes_max and EIO_MSGS_MAX;
+ *   - while a probe has been answered no GET waits: each is answered at once, so that the client,
+ *     which must end its GET before it may upgrade, never stalls;
+ *   - get and post have user == this object; a request that is answered is forgotten first.
+ *
+ * Start reading at eio_polling_get() and eio_polling_body().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engineio/polling.h"
+
+#include "base/assert.h"
+#include "base/base64.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "engineio/cookie.h"
+
+enum { SCRATCH_KEEP_BYTES = 64 * 1024, QUEUE_KEEP = 16 };
+
+static struct eio_server *server_of(const struct eio_polling *p)
+{
+    return p->session->server;
+}
+
+/* --- Answers --- */
+
+static void add_separator(struct buf *out)
+{
+    if (out->len > 0)
+        buf_byte(out, EIO_SEPARATOR);
+}
+
+/* A text message brings its type digit along; a binary one is 'b' and base64. */
+static void add_msg(struct buf *out, const struct msg *m)
+{
+    str payload = msg_payload(m);
+
+    if (m->binary) {
+        eio_payload_add(out, EIO_MESSAGE, true, payload);
+        return;
+    }
+    add_separator(out);
+    buf_add(out, payload);
+}
+
+static void queue_drop(struct eio_polling *p)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        msg_unref(p->queue[i]);
+    p->count = 0;
+    p->bytes = 0;
+    if (p->cap > QUEUE_KEEP) {
+        mem_free(p->queue);
+        p->queue = NULL;
+        p->cap = 0;
+    }
+}
+
+/* Internet Explorer warns of a script attack otherwise. */
+static void add_user_agent_headers(struct buf *head, const struct http_request *r)
+{
+    str agent = http1_header(&r->head, STR("user-agent"));
+
+    if (agent.n > 0 &&
+        (str_search(agent, STR(";MSIE")) >= 0 || str_search(agent, STR("Trident/")) >= 0))
+        buf_add(head, STR("X-XSS-Protection: 0\r\n"));
+}
+
+/* cookie_of: a session that begins with this answer, or NULL. */
+static void answer(struct eio_server *e, struct http_request *r, str type, str body,
+                   const struct eio_session *cookie_of)
+{
+    struct buf *head = eio_answer_head(e, r);
+
+    add_user_agent_headers(head, r);
+    buf_add(head, STR("cache-control: no-store\r\n"));
+    if (cookie_of)
+        eio_cookie_header(head, &e->options.cookie, eio_session_sid(cookie_of));
+    http_respond(r, &(struct http_response){
+                        .type = type,
+                        .headers = buf_str(head),
+                        .body = body,
+                        .compress = body.n >= e->options.compress_min,
+                        .compress_min = 1,
+                    });
+}
+
+/* Answers the GET with what is queued, then (unless 0) one more packet. The owner's on_drain comes
+ * last: it may end the session. */
+static void flush(struct eio_polling *p, char last)
+{
+    struct eio_server *e = server_of(p);
+    struct http_request *r = p->get;
+    struct buf *body = &e->body;
+    bool drained = p->waited && p->session->state == EIO_STATE_OPEN;
+
+    p->waited = false;
+    p->get = NULL;
+    r->user = NULL;
+    list_remove(&p->flush.link);
+    buf_clear(body);
+    for (uint32_t i = 0; i < p->count; i++)
+        add_msg(body, p->queue[i]);
+    queue_drop(p);
+    if (last) {
+        add_separator(body);
+        buf_byte(body, (uint8_t)last);
+    }
+    ASSERT(body->len > 0);
+    answer(e, r, STR("text/plain; charset=UTF-8"), buf_str(body), NULL);
+    if (body->cap > SCRATCH_KEEP_BYTES)
+        buf_free(body);
+    if (drained && e->events->on_drain)
+        e->events->on_drain(p->session);
+}
+
+static void on_flush(struct loop_job *job)
+{
+    struct eio_polling *p = container_of(job, struct eio_polling, flush);
+
+    if (p->get && p->count > 0)
+        flush(p, 0);
+}
+
+/* --- Opening and freeing --- */
+
+static struct eio_polling *polling_new(struct eio_session *s)
+{
+    struct eio_polling *p = mem_zalloc(sizeof *p);
+
+    p->holder = EIO_HOLDER_POLLING;
+    p->session = s;
+    loop_job_init(&p->flush, on_flush);
+    list_init(&p->upgrade.link); /* websocket.c starts it */
+    return p;
+}
+
+void eio_polling_open(struct eio_server *e, struct http_request *r)
+{
+    struct eio_session *s = eio_session_new(e);
+    struct msg *open;
+
+    s->polling = polling_new(s);
+    e->stats.polling_open++;
+    open = eio_session_open_packet(s, e->options.allow_upgrades &&
+                                          (e->options.transports & EIO_WEBSOCKET));
+    e->events->on_open(s, r);
+    /* Alone, as the first answer: what on_open sent waits for the next GET. */
+    answer(e, r, STR("text/plain; charset=UTF-8"), msg_payload(open), s);
+    msg_unref(open);
+}
+
+void eio_polling_free(struct eio_polling *p)
+{
+    ASSERT(!p->get);
+    list_remove(&p->flush.link);
+    loop_timer_stop(server_of(p)->loop, &p->upgrade);
+    queue_drop(p);
+    mem_free(p->queue);
+    mem_free(p);
+}
+
+/* --- GET --- */
+
+void eio_polling_get(struct eio_polling *p, struct http_request *r)
+{
+    struct eio_session *s = p->session;
+    struct eio_server *e = s->server;
+
+    if (p->get) {
+        e->stats.overlaps++;
+        eio_session_end(s, EIO_TRANSPORT_ERROR, "overlap from client", 0);
+        eio_answer_empty(e, r, 400, false);
+        return;
+    }
+    p->get = r;
+    r->user = p;
+    if (s->state == EIO_STATE_CLOSING) {
+        eio_session_end(s, s->close_reason, NULL, 0);
+        return;
+    }
+    if (p->count > 0 || p->probe == EIO_PROBE_ANSWERED)
+        eio_polling_noop(p);
+}
+
+/* --- POST --- */
+
+static bool has_type(const struct http_request *r, str type)
+{
+    return str_eq(http1_header(&r->head, STR("content-type")), type);
+}
+
+void eio_polling_post(struct eio_polling *p, struct http_request *r)
+{
+    struct eio_session *s = p->session;
+    struct eio_server *e = s->server;
+
+    if (p->post) {
+        e->stats.overlaps++;
+        eio_session_end(s, EIO_TRANSPORT_ERROR, "data request overlap from client", 0);
+        eio_answer_empty(e, r, 400, false);
+        return;
+    }
+    if (has_type(r, STR("application/octet-stream"))) { /* revision 3's binary payloads */
+        eio_session_end(s, EIO_TRANSPORT_ERROR, "invalid content", 0);
+        eio_answer_empty(e, r, 400, false);
+        return;
+    }
+    if (r->head.has_length && r->head.length > e->options.message_bytes_max) {
+        e->stats.too_large++;
+        eio_answer_empty(e, r, 413, false);
+        return;
+    }
+    r->body_bytes_max = e->options.message_bytes_max;
+    r->user = p;
+    p->post = r;
+}
+
+/* Hands a payload out packet by packet. A handler may end the session in the middle: the rest is
+ * then dropped. False at the first malformed packet; those before it were delivered. */
+static bool deliver(struct eio_polling *p, struct http_request *r)
+{
+    struct eio_session *s = p->session;
+    struct eio_packet pk;
+    str rest = r->body.len > 0 ? buf_str(&r->body) : STR("");
+
+    do {
+        if (eio_payload_next(&rest, &pk) != PARSE_DONE ||
+            (!pk.binary && !utf8_valid(pk.data.p, pk.data.n)))
+            return false;
+        if (pk.type == EIO_CLOSE) /* also from a session that is closing already */
+            eio_session_end(s, EIO_TRANSPORT_CLOSE, NULL, EIO_END_NOOP);
+        else
+            eio_session_packet(s, &pk);
+    } while (rest.p && s->state != EIO_STATE_CLOSED);
+    return true;
+}
+
+void eio_polling_body(struct eio_polling *p, struct http_request *r)
+{
+    struct eio_session *s = p->session;
+    struct eio_server *e = s->server;
+    bool good;
+
+    ASSERT(p->post == r);
+    p->delivering = true;
+    good = deliver(p, r);
+    p->delivering = false;
+    p->post = NULL;
+    r->user = NULL;
+    if (good) {
+        /* text/html keeps some agents from offering the answer as a download. */
+        answer(e, r, STR("text/html"), STR("ok"), NULL);
+        return;
+    }
+    e->stats.parse_errors++;
+    eio_answer_empty(e, r, 400, false);
+    eio_session_end(s, EIO_PARSE_ERROR, NULL, 0);
+}
+
+void eio_polling_abort(struct eio_polling *p, struct http_request *r)
+{
+    const char *description = "poll connection closed prematurely";
+
+    r->user = NULL;
+    if (r == p->get) {
+        p->get = NULL;
+    } else {
+        ASSERT(r == p->post);
+        p->post = NULL;
+        description = "data request connection closed prematurely";
+    }
+    eio_session_end(p->session, EIO_TRANSPORT_ERROR, description, 0);
+}
+
+/* --- Output --- */
+
+bool eio_polling_has_room(const struct eio_polling *p, size_t n)
+{
+    return n <= EIO_MSGS_MAX && p->count + n <= EIO_MSGS_MAX;
+}
+
+void eio_polling_send(struct eio_polling *p, struct msg *const *msgs, size_t n)
+{
+    ASSERT(eio_polling_has_room(p, n));
+    if (p->count + n > p->cap) {
+        while (p->count + n > p->cap)
+            p->cap = p->cap ? 2 * p->cap : 4;
+        p->queue = mem_realloc(p->queue, p->cap * sizeof *p->queue);
+    }
+    for (size_t i = 0; i < n; i++) {
+        p->queue[p->count++] = msg_ref(msgs[i]);
+        p->bytes += msgs[i]->len;
+    }
+    if (p->get)
+        loop_defer(server_of(p)->loop, &p->flush);
+    else
+        p->waited = true;
+}
+
+void eio_polling_noop(struct eio_polling *p)
+{
+    if (p->get)
+        flush(p, p->count > 0 ? 0 : '6');
+}
+
+void eio_polling_release(struct eio_polling *p, char last, bool with_queue)
+{
+    struct eio_server *e = server_of(p);
+    struct http_request *r;
+
+    if (p->get && with_queue) {
+        flush(p, last);
+    } else if ((r = p->get)) {
+        p->get = NULL;
+        r->user = NULL;
+        answer(e, r, STR("text/plain; charset=UTF-8"), str_n(&last, 1), NULL);
+    }
+    if (p->post && !p->delivering) {
+        r = p->post;
+        p->post = NULL;
+        r->user = NULL;
+        eio_answer_empty(e, r, 400, true);
+    }
+}

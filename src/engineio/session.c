@@ -1,0 +1,317 @@
+/* engineio/session.c - a session's state, whatever carries it: sending, packets, heartbeat, end.
+ *
+ * Invariants
+ *   - polling != NULL while the session polls (also while a WebSocket probes it); then it owns the
+ *     queue. On WebSocket polling is NULL and the stream holds what is queued;
+ *   - a session is in server->sessions until it ends, and in server->all until it is freed, which
+ *     happens at the end of an iteration and after its WebSocket has gone;
+ *   - no callback but on_message runs in the middle of an eio_session_send(): a queue that
+ * overflows closes its session from the timers, because the sender may be walking a group.
+ *
+ * Start reading at eio_session_packet() and eio_session_end().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engineio/session.h"
+
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/base64.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "engineio/polling.h"
+#include "engineio/websocket.h"
+
+/* A timer that fires less than this late is taken as punctual, so that delays do not add up. */
+enum { BEAT_LATE_MS = 100 };
+
+const char *eio_reason_text(enum eio_reason r)
+{
+    static const char *const texts[] = {
+        [EIO_TRANSPORT_CLOSE] = "transport close",
+        [EIO_TRANSPORT_ERROR] = "transport error",
+        [EIO_PING_TIMEOUT] = "ping timeout",
+        [EIO_PARSE_ERROR] = "parse error",
+        [EIO_FORCED_CLOSE] = "forced close",
+        [EIO_FORCED_SERVER_CLOSE] = "forced server close",
+        [EIO_SERVER_SHUTTING_DOWN] = "server shutting down",
+    };
+
+    ASSERT((size_t)r < sizeof texts / sizeof texts[0]);
+    return texts[r];
+}
+
+/* --- Heartbeat --- */
+
+static void beat_in(struct eio_session *s, uint64_t delay_ms)
+{
+    loop_timer(s->server->loop, &s->heartbeat, delay_ms);
+}
+
+/* From when the timer was due, not from when it came to fire. */
+static void beat_after(struct eio_session *s, uint64_t delay_ms)
+{
+    uint64_t now_ms = s->server->loop->now_ms, late_ms = now_ms - s->heartbeat.at_ms;
+
+    if (s->heartbeat.at_ms < now_ms && late_ms < BEAT_LATE_MS && late_ms <= delay_ms)
+        delay_ms -= late_ms;
+    beat_in(s, delay_ms);
+}
+
+static void miss_pong(struct eio_session *s)
+{
+    s->server->stats.ping_timeouts++;
+    eio_session_end(s, EIO_PING_TIMEOUT, NULL, 0);
+}
+
+static void send_ping(struct eio_session *s)
+{
+    struct eio_server *e = s->server;
+
+    s->awaiting_pong = true;
+    s->pong_extended = false;
+    beat_after(s, e->options.ping_timeout_ms);
+    (void)eio_session_send(s, &e->ping, 1); /* a full queue closes the session by itself */
+}
+
+static void on_beat(struct timer *t)
+{
+    struct eio_session *s = container_of(t, struct eio_session, heartbeat);
+
+    if (s->state == EIO_STATE_CLOSING)
+        eio_session_end(s, s->close_reason, s->overflowed ? "output queue overflow" : NULL,
+                        s->overflowed ? EIO_END_CUT : 0);
+    else if (s->awaiting_pong)
+        miss_pong(s);
+    else
+        send_ping(s);
+}
+
+/* --- Opening --- */
+
+/* Two bytes that will name a slot (whose worker serves the session), 13 random ones. Whoever knows
+ * a sid can take the session over, so it must not be guessed; sticky balancers expect 20
+ * characters. */
+static void make_sid(char out[EIO_SID_LEN])
+{
+    uint8_t raw[EIO_SID_LEN / 4 * 3] = { 0 };
+
+    random_bytes(raw + 2, sizeof raw - 2);
+    base64_encode(out, raw, sizeof raw);
+    for (size_t i = 0; i < EIO_SID_LEN; i++)
+        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+}
+
+struct eio_session *eio_session_new(struct eio_server *e)
+{
+    struct eio_session *s = mem_zalloc(e->events->session_bytes);
+    void *twin;
+
+    s->server = e;
+    s->state = EIO_STATE_OPEN;
+    timer_init(&s->heartbeat, on_beat);
+    make_sid(s->sid);
+    twin = map_put(&e->sessions, eio_session_sid(s), s);
+    ASSERT(!twin);
+    list_append(&e->all, &s->link);
+    beat_in(s, e->options.ping_interval_ms);
+    e->stats.opened++;
+    return s;
+}
+
+struct msg *eio_session_open_packet(const struct eio_session *s, bool upgrades)
+{
+    const struct eio_options *o = &s->server->options;
+    char text[256];
+    int n;
+
+    n = snprintf(text, sizeof text,
+                 "0{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,"
+                 "\"maxPayload\":%u}",
+                 EIO_SID_LEN, s->sid, upgrades ? "\"websocket\"" : "", o->ping_interval_ms,
+                 o->ping_timeout_ms, o->message_bytes_max);
+    ASSERT(n > 0 && (size_t)n < sizeof text);
+    return ws_msg(WS_TEXT, str_n(text, (size_t)n));
+}
+
+struct eio_session *eio_session_find(struct eio_server *e, str sid)
+{
+    struct eio_session *s = map_get(&e->sessions, sid);
+
+    /* Input is read before timers run: a pong that is overdue now must not be seen alive. */
+    if (s && s->state == EIO_STATE_OPEN && s->awaiting_pong &&
+        s->heartbeat.at_ms <= e->loop->now_ms) {
+        miss_pong(s);
+        return NULL;
+    }
+    return s;
+}
+
+/* --- Input --- */
+
+/* engine.io 6.6.10: whoever talks is alive, though its pong may queue behind what it sends; once.
+ */
+static void note_traffic(struct eio_session *s)
+{
+    s->server->stats.packets_in++;
+    if (!s->awaiting_pong || s->pong_extended)
+        return;
+    s->pong_extended = true;
+    beat_in(s, s->server->options.ping_timeout_ms);
+}
+
+void eio_session_message(struct eio_session *s, bool binary, uint8_t *data, size_t n)
+{
+    if (s->state != EIO_STATE_OPEN)
+        return;
+    note_traffic(s);
+    s->server->events->on_message(s, binary, data, n);
+}
+
+static void take_pong(struct eio_session *s)
+{
+    s->server->stats.packets_in++;
+    s->awaiting_pong = false;
+    beat_in(s, s->server->options.ping_interval_ms);
+}
+
+void eio_session_packet(struct eio_session *s, const struct eio_packet *pk)
+{
+    if (s->state != EIO_STATE_OPEN)
+        return;
+    switch (pk->type) {
+    case EIO_MESSAGE:
+        eio_session_message(s, pk->binary, (uint8_t *)pk->data.p, pk->data.n);
+        break;
+    case EIO_PONG:
+        take_pong(s);
+        break;
+    case EIO_PING: /* in revision 4 it is the server that pings */
+        note_traffic(s);
+        eio_session_end(s, EIO_TRANSPORT_ERROR, "invalid heartbeat direction", 0);
+        break;
+    case EIO_CLOSE:
+        note_traffic(s);
+        eio_session_end(s, EIO_TRANSPORT_CLOSE, NULL, EIO_END_NOOP);
+        break;
+    case EIO_OPEN:
+    case EIO_UPGRADE:
+    case EIO_NOOP:
+        note_traffic(s);
+        break;
+    }
+}
+
+/* --- Output --- */
+
+size_t eio_session_queued(const struct eio_session *s)
+{
+    if (s->polling)
+        return s->polling->bytes;
+    return s->ws.stream ? s->ws.stream->queued_bytes : 0;
+}
+
+bool eio_session_writable(const struct eio_session *s)
+{
+    if (s->state != EIO_STATE_OPEN)
+        return false;
+    if (s->polling)
+        return s->polling->get != NULL;
+    return s->ws.stream && !s->ws.close_sent && !s->ws.stream->blocked;
+}
+
+static int overflow(struct eio_session *s)
+{
+    s->server->stats.queue_overflows++;
+    s->state = EIO_STATE_CLOSING;
+    s->close_reason = EIO_TRANSPORT_ERROR;
+    s->overflowed = true;
+    beat_in(s, 0);
+    return ATR_ELIMIT;
+}
+
+int eio_session_send(struct eio_session *s, struct msg *const *msgs, size_t n)
+{
+    struct eio_server *e = s->server;
+    size_t bytes = eio_session_queued(s);
+
+    if (s->state != EIO_STATE_OPEN)
+        return ATR_ECLOSED;
+    for (size_t i = 0; i < n; i++)
+        bytes += msgs[i]->len;
+    if (bytes > e->options.queue_bytes_max)
+        return overflow(s);
+    if (!s->polling)
+        eio_websocket_send(s, msgs, n);
+    else if (eio_polling_has_room(s->polling, n))
+        eio_polling_send(s->polling, msgs, n);
+    else
+        return overflow(s);
+    e->stats.packets_out += n;
+    return 0;
+}
+
+/* --- Ending --- */
+
+static void reap(struct loop_job *job)
+{
+    struct eio_session *s = container_of(job, struct eio_session, reap);
+
+    if (s->polling)
+        eio_polling_free(s->polling);
+    list_remove(&s->link);
+    mem_free(s);
+}
+
+void eio_session_doom(struct eio_session *s)
+{
+    if (s->doomed)
+        return;
+    s->doomed = true;
+    loop_job_init(&s->reap, reap);
+    loop_doom(s->server->loop, &s->reap);
+}
+
+void eio_session_end(struct eio_session *s, enum eio_reason reason, const char *description,
+                     unsigned how)
+{
+    struct eio_server *e = s->server;
+
+    if (s->state == EIO_STATE_CLOSED)
+        return;
+    if (s->state == EIO_STATE_CLOSING)
+        reason = s->close_reason;
+    s->state = EIO_STATE_CLOSED;
+    loop_timer_stop(e->loop, &s->heartbeat);
+    (void)map_remove(&e->sessions, eio_session_sid(s));
+    e->stats.closed++;
+    if (s->polling) {
+        e->stats.polling_open--;
+        eio_polling_release(s->polling, how & EIO_END_NOOP ? '6' : '1', true);
+    } else {
+        e->stats.websocket_open--;
+    }
+    eio_websocket_end(s, reason, how & EIO_END_CUT);
+    e->events->on_close(s, reason, description);
+    if (!s->ws.stream)
+        eio_session_doom(s);
+}
+
+void eio_session_close(struct eio_session *s, enum eio_reason reason, bool discard)
+{
+    if (discard) {
+        eio_session_end(s, reason, NULL, EIO_END_CUT);
+        return;
+    }
+    if (s->state != EIO_STATE_OPEN)
+        return;
+    if (!s->polling || s->polling->get) {
+        eio_session_end(s, reason, NULL, 0);
+        return;
+    }
+    /* Nobody to tell yet: the next GET, or the WebSocket of an upgrade under way, will hear it. */
+    s->state = EIO_STATE_CLOSING;
+    s->close_reason = (uint8_t)reason;
+    beat_in(s, s->server->options.polling_close_ms);
+}

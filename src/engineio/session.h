@@ -1,0 +1,32 @@
+/* engineio/session.h - what the transports need of a session, beyond its public face in server.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef ENGINEIO_SESSION_H
+#define ENGINEIO_SESSION_H
+
+#include "engineio/server.h"
+#include "proto/eio_packet.h"
+
+/* A new open session of the owner's size, known by its sid, its first ping scheduled. */
+struct eio_session *eio_session_new(struct eio_server *e);
+/* The open packet, framed. upgrades: advertise WebSocket. */
+struct msg *eio_session_open_packet(const struct eio_session *s, bool upgrades);
+/* The session of that sid, unless its pong is overdue this very moment; NULL: none. */
+struct eio_session *eio_session_find(struct eio_server *e, str sid);
+
+/* One packet that the peer sent; may end the session. */
+void eio_session_packet(struct eio_session *s, const struct eio_packet *pk);
+void eio_session_message(struct eio_session *s, bool binary, uint8_t *data, size_t n);
+
+/* How an end is told to the peer. */
+enum { EIO_END_NOOP = 1, EIO_END_CUT = 2 };
+/* Ends it now: on_close runs in this call. EIO_END_NOOP: the peer closed, a pending GET gets 6,
+ * not 1. EIO_END_CUT: output that the kernel has not taken is lost. A session that was closing
+ * keeps its first reason. No-op when it has ended. */
+void eio_session_end(struct eio_session *s, enum eio_reason reason, const char *description,
+                     unsigned how);
+/* Frees an ended session at the end of the iteration, once its WebSocket is gone. */
+void eio_session_doom(struct eio_session *s);
+
+#endif

@@ -1,0 +1,312 @@
+/* engineio/websocket.c - sessions on WebSocket, and the probe by which a polling session gets
+ * there.
+ *
+ * session.ws serves both: while session.polling exists the WebSocket is a probe (or the remains of
+ * one that failed) and only the three probe packets mean anything on it; afterwards it is the
+ * transport.
+ *
+ * A WebSocket too many for its session is accepted and closed (clients treat an HTTP error as an
+ * exception there); the session does not notice.
+ *
+ * Start reading at on_message().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "engineio/websocket.h"
+
+#include "base/assert.h"
+#include "base/base64.h"
+#include "base/mem.h"
+#include "engineio/polling.h"
+
+/* How long the peer may take to answer a close frame: as the npm package `ws` waits; less where it
+ * is likely dead, or about to be turned away. */
+enum { LINGER_MS = 30000, LINGER_SHORT_MS = 2000 };
+enum { CODE_GOING_AWAY = 1001, CODE_TOO_BIG = 1009 };
+
+/* --- Input --- */
+
+static void text_packet(struct eio_session *s, uint8_t *data, size_t n)
+{
+    struct eio_packet pk;
+
+    if (eio_packet_decode((char *)data, n, &pk) != PARSE_DONE) {
+        s->server->stats.parse_errors++;
+        eio_session_end(s, EIO_PARSE_ERROR, NULL, 0);
+        return;
+    }
+    eio_session_packet(s, &pk);
+}
+
+static void probe_drop(struct eio_session *s)
+{
+    struct eio_polling *p = s->polling;
+
+    p->probe = EIO_PROBE_NONE;
+    s->server->stats.upgrade_failures++;
+    loop_timer_stop(s->server->loop, &p->upgrade);
+    ws_conn_close(&s->ws, 0, STR(""), LINGER_SHORT_MS);
+}
+
+static void on_upgrade_timeout(struct timer *t)
+{
+    probe_drop(container_of(t, struct eio_polling, upgrade)->session);
+}
+
+static void probe_answer(struct eio_session *s)
+{
+    struct eio_polling *p = s->polling;
+
+    p->probe = EIO_PROBE_ANSWERED;
+    ws_conn_send(&s->ws, s->server->probe_pong);
+    eio_polling_noop(p);
+}
+
+/* The WebSocket becomes the transport; what waited for a GET goes out on it, in order. */
+static void probe_finish(struct eio_session *s)
+{
+    struct eio_server *e = s->server;
+    struct eio_polling *p = s->polling;
+    bool drained = p->waited;
+
+    eio_polling_release(p, '6', false);
+    s->polling = NULL;
+    eio_websocket_send(s, p->queue, p->count);
+    eio_polling_free(p);
+    e->stats.upgrades++;
+    e->stats.polling_open--;
+    e->stats.websocket_open++;
+    if (e->events->on_upgrade && s->state == EIO_STATE_OPEN)
+        e->events->on_upgrade(s);
+    if (e->events->on_drain && s->state == EIO_STATE_OPEN && drained)
+        e->events->on_drain(s);
+    if (s->state == EIO_STATE_CLOSING)
+        eio_session_end(s, s->close_reason, NULL, 0);
+}
+
+static void probe_packet(struct eio_session *s, bool binary, str text)
+{
+    if (s->polling->probe == EIO_PROBE_NONE)
+        return;
+    if (!binary && str_eq(text, STR("2probe")))
+        probe_answer(s);
+    else if (!binary && str_eq(text, STR("5")))
+        probe_finish(s);
+    else
+        probe_drop(s);
+}
+
+static void on_message(struct ws_conn *w, bool binary, uint8_t *data, size_t n)
+{
+    struct eio_session *s = container_of(w, struct eio_session, ws);
+
+    if (s->state == EIO_STATE_CLOSED)
+        return;
+    if (s->polling)
+        probe_packet(s, binary, str_n(data, n));
+    else if (binary)
+        eio_session_message(s, true, data, n);
+    else
+        text_packet(s, data, n);
+}
+
+/* What we closed a WebSocket for; NULL when the peer did nothing wrong. */
+static const char *fault_text(unsigned code)
+{
+    switch (code) {
+    case 1002:
+        return "invalid WebSocket frame";
+    case 1007:
+        return "invalid UTF-8 in a text message";
+    case CODE_TOO_BIG:
+        return "message larger than the limit";
+    default:
+        return NULL;
+    }
+}
+
+static void on_close(struct ws_conn *w, unsigned code, str reason, bool ours)
+{
+    struct eio_session *s = container_of(w, struct eio_session, ws);
+    const char *fault = ours ? fault_text(code) : NULL;
+
+    (void)reason;
+    if (ours && code == CODE_TOO_BIG)
+        s->server->stats.too_large++;
+    if (s->state == EIO_STATE_CLOSED) {
+        eio_session_doom(s);
+    } else if (!s->polling) {
+        eio_session_end(s, fault ? EIO_TRANSPORT_ERROR : EIO_TRANSPORT_CLOSE, fault, 0);
+    } else if (s->polling->probe != EIO_PROBE_NONE) {
+        s->polling->probe = EIO_PROBE_NONE;
+        s->server->stats.upgrade_failures++;
+        loop_timer_stop(s->server->loop, &s->polling->upgrade);
+    }
+}
+
+static void on_drain(struct ws_conn *w)
+{
+    struct eio_session *s = container_of(w, struct eio_session, ws);
+
+    if (!s->polling && s->state == EIO_STATE_OPEN && s->server->events->on_drain)
+        s->server->events->on_drain(s);
+}
+
+static const struct ws_events session_events = {
+    .on_message = on_message,
+    .on_close = on_close,
+    .on_drain = on_drain,
+};
+
+/* --- Accepting --- */
+
+/* Refuses what is no WebSocket handshake. */
+static bool handshake_good(struct eio_server *e, struct http_request *r)
+{
+    const char *why;
+    int status;
+
+    if ((status = ws_handshake_check(r, &why)) == 0)
+        return true;
+    eio_refuse_upgrade(e, r, (unsigned)status, str_of(why));
+    return false;
+}
+
+static void accept(struct ws_conn *w, struct eio_server *e, struct http_request *r,
+                   const struct ws_events *events)
+{
+    str offered = http1_header(&r->head, STR("sec-websocket-protocol")), first = STR("");
+
+    if (str_cut(&offered, ',', &first))
+        first = str_trim(first);
+    ws_conn_accept(w, r, buf_str(eio_answer_head(e, r)), first, e->options.message_bytes_max,
+                   events);
+}
+
+void eio_websocket_open(struct eio_server *e, struct http_request *r, const struct eio_query *q)
+{
+    struct eio_session *s;
+    struct msg *open;
+
+    if (!handshake_good(e, r))
+        return;
+    s = eio_session_new(e);
+    s->base64 = q->base64;
+    e->stats.websocket_open++;
+    (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
+    accept(&s->ws, e, r, &session_events);
+    open = eio_session_open_packet(s, false);
+    ws_conn_send(&s->ws, open);
+    msg_unref(open);
+    e->events->on_open(s, r);
+}
+
+/* --- One too many --- */
+
+struct surplus {
+    struct ws_conn ws;
+    struct list link; /* in server->surplus */
+    struct loop_job reap;
+    struct loop *loop;
+};
+
+static void surplus_message(struct ws_conn *w, bool binary, uint8_t *data, size_t n)
+{
+    (void)w, (void)binary, (void)data, (void)n;
+}
+
+static void surplus_reap(struct loop_job *job)
+{
+    mem_free(container_of(job, struct surplus, reap));
+}
+
+static void surplus_close(struct ws_conn *w, unsigned code, str reason, bool ours)
+{
+    struct surplus *x = container_of(w, struct surplus, ws);
+
+    (void)code, (void)reason, (void)ours;
+    list_remove(&x->link);
+    loop_doom(x->loop, &x->reap);
+}
+
+static void turn_away(struct eio_server *e, struct http_request *r)
+{
+    static const struct ws_events events = {
+        .on_message = surplus_message,
+        .on_close = surplus_close,
+    };
+    struct surplus *x = mem_zalloc(sizeof *x);
+
+    e->stats.upgrade_failures++;
+    x->loop = e->loop;
+    loop_job_init(&x->reap, surplus_reap);
+    list_append(&e->surplus, &x->link);
+    accept(&x->ws, e, r, &events);
+    ws_conn_close(&x->ws, 0, STR(""), LINGER_SHORT_MS);
+}
+
+void eio_websocket_drop_surplus(struct eio_server *e)
+{
+    while (!list_empty(&e->surplus))
+        ws_conn_abort(&container_of(e->surplus.next, struct surplus, link)->ws);
+}
+
+/* --- Upgrading --- */
+
+void eio_websocket_upgrade(struct eio_session *s, struct http_request *r, const struct eio_query *q)
+{
+    struct eio_server *e = s->server;
+    struct eio_polling *p = s->polling;
+
+    if (!handshake_good(e, r))
+        return;
+    if (!p || p->probe != EIO_PROBE_NONE || s->state != EIO_STATE_OPEN) {
+        turn_away(e, r);
+        return;
+    }
+    if (s->ws.stream) /* a failed probe that has not quite gone */
+        ws_conn_abort(&s->ws);
+    p->probe = EIO_PROBE_OPEN;
+    s->base64 = q->base64;
+    timer_init(&p->upgrade, on_upgrade_timeout);
+    loop_timer(e->loop, &p->upgrade, e->options.upgrade_timeout_ms);
+    accept(&s->ws, e, r, &session_events);
+}
+
+/* --- Output and end --- */
+
+/* For clients that cannot take binary: 'b' and base64, as in a polling payload. */
+static void send_base64(struct eio_session *s, const struct msg *m)
+{
+    str raw = msg_payload(m);
+    size_t n = base64_encoded_size(raw.n);
+    struct msg *text = ws_msg_reserve(WS_TEXT, 1 + n);
+
+    text->data[text->head] = 'b';
+    base64_encode((char *)text->data + text->head + 1, raw.p, raw.n);
+    ws_conn_send(&s->ws, text);
+    msg_unref(text);
+}
+
+void eio_websocket_send(struct eio_session *s, struct msg *const *msgs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s->base64 && msgs[i]->binary)
+            send_base64(s, msgs[i]);
+        else
+            ws_conn_send(&s->ws, msgs[i]);
+    }
+}
+
+void eio_websocket_end(struct eio_session *s, enum eio_reason reason, bool cut)
+{
+    bool going_away = reason == EIO_SERVER_SHUTTING_DOWN;
+    unsigned linger_ms = going_away || reason == EIO_PING_TIMEOUT ? LINGER_SHORT_MS : LINGER_MS;
+
+    if (!s->ws.stream)
+        return;
+    if (cut && s->ws.stream->blocked)
+        ws_conn_abort(&s->ws);
+    else /* 1001 makes every client reconnect; an empty frame is what engine.io sends */
+        ws_conn_close(&s->ws, going_away ? CODE_GOING_AWAY : 0, STR(""), linger_ms);
+}
