@@ -15,8 +15,10 @@
 struct static_files;
 
 /* Serves dir. prefix is what is cut off request paths ("/" for all). max_age in seconds for
- * Cache-Control (0: "public, max-age=0"). ATR error or -errno with why when dir cannot be opened. */
-int static_files_new(str prefix, const char *dir, unsigned max_age, struct static_files **out, char *why) MUST_CHECK;
+ * Cache-Control (0: "public, max-age=0"). ATR error or -errno with why when dir cannot be opened.
+ */
+int static_files_new(str prefix, const char *dir, unsigned max_age, struct static_files **out,
+                     char *why) MUST_CHECK;
 struct http_handler *static_files_handler(struct static_files *f);
 void static_files_free(struct static_files *f);
 

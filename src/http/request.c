@@ -1,0 +1,113 @@
+/* http/request.c - the memory of a request, and what can be asked of it.
+ *
+ * One block holds the request, as many headers as there are, and the text of the head they point
+ * into: a request that waits for its answer (long-polling) costs a block of 1 or 2 KiB.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "http/conn.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/slab.h"
+
+static void reap(struct loop_job *job)
+{
+    struct http_request *r = container_of(job, struct http_request, reap);
+
+    buf_free(&r->body);
+    slab_free(r, r->class);
+}
+
+/* Points s, which may point into `text`, at the same place of the copy. A path that was not sent is
+ * a literal. */
+static void relocate(str *s, const char *text, const struct http_request *r)
+{
+    uintptr_t at = (uintptr_t)s->p - (uintptr_t)text;
+
+    if (s->p && at < r->head_text.n)
+        s->p = r->head_text.p + at;
+}
+
+struct http_request *http_request_new(struct http_conn *c, const char *text,
+                                      const struct http_head *head)
+{
+    size_t head_size =
+        offsetof(struct http_head, headers) + head->header_count * sizeof head->headers[0];
+    size_t size = offsetof(struct http_request, head) + head_size;
+    uint8_t class;
+    struct http_request *r = slab_alloc(size + head->bytes, &class);
+
+    memset(r, 0, offsetof(struct http_request, head));
+    memcpy(&r->head, head, head_size);
+    r->conn = c;
+    r->class = class;
+    r->head_text = str_n((char *)r + size, head->bytes);
+    memcpy((char *)r + size, text, head->bytes);
+    relocate(&r->head.method, text, r);
+    relocate(&r->head.target, text, r);
+    relocate(&r->head.path, text, r);
+    relocate(&r->head.query, text, r);
+    for (uint32_t i = 0; i < head->header_count; i++) {
+        relocate(&r->head.headers[i].name, text, r);
+        relocate(&r->head.headers[i].value, text, r);
+    }
+    loop_job_init(&r->reap, reap);
+    return r;
+}
+
+void http_request_doom(struct http_request *r, struct loop *l)
+{
+    loop_doom(l, &r->reap);
+}
+
+str http_peer(struct http_request *r)
+{
+    struct http_conn *c = r->conn;
+    uint16_t port;
+
+    if (!c->peer) {
+        if (!c->stream)
+            return (str){ 0 };
+        char text[64];
+        stream_peer(c->stream, text, &port);
+        c->peer = str_dup(str_of(text));
+    }
+    return str_of(c->peer);
+}
+
+static bool has_escape(str s)
+{
+    return str_find(s, '%') >= 0 || str_find(s, '+') >= 0;
+}
+
+/* Whether an escaped name is `plain`. Names are short: longer ones than fit here are nobody's. */
+static bool name_is(str name, str plain)
+{
+    char text[128];
+
+    if (!has_escape(name))
+        return str_eq(name, plain);
+    if (name.n > sizeof text)
+        return false;
+    ptrdiff_t n = http1_unescape(text, name, true);
+    return n >= 0 && str_eq(str_n(text, (size_t)n), plain);
+}
+
+str http_query(const struct http_request *r, str name, struct buf *scratch)
+{
+    str rest = r->head.query, key, value;
+
+    while (http1_query_next(&rest, &key, &value)) {
+        if (!name_is(key, name))
+            continue;
+        if (!has_escape(value))
+            return value;
+        size_t before = scratch->len;
+        char *out = (char *)buf_extend(scratch, value.n);
+        ptrdiff_t n = http1_unescape(out, value, true);
+        scratch->len = before + (size_t)(n < 0 ? 0 : n);
+        return n < 0 ? (str){ 0 } : str_n(out, (size_t)n);
+    }
+    return (str){ 0 };
+}
