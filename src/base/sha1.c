@@ -26,25 +26,6 @@ static void store_be32(uint8_t *p, uint32_t x)
     p[3] = (uint8_t)x;
 }
 
-/* Section 5: the three functions. */
-#define CHOOSE(x, y, z)   ((z) ^ ((x) & ((y) ^ (z))))
-#define PARITY(x, y, z)   ((x) ^ (y) ^ (z))
-#define MAJORITY(x, y, z) (((x) & (y)) | ((z) & ((x) | (y))))
-
-/* A round names its variables in turn instead of moving five values along; after five rounds each
- * is back in its place. */
-#define ROUND(f, k, t, a, b, c, d, e)                                                              \
-    e += rotate(a, 5) + f(b, c, d) + w[t] + (k);                                                   \
-    b = rotate(b, 30)
-#define TWENTY_ROUNDS(f, k, from)                                                                  \
-    for (int t = (from); t < (from) + 20; t += 5) {                                                \
-        ROUND(f, k, t, a, b, c, d, e);                                                             \
-        ROUND(f, k, t + 1, e, a, b, c, d);                                                         \
-        ROUND(f, k, t + 2, d, e, a, b, c);                                                         \
-        ROUND(f, k, t + 3, c, d, e, a, b);                                                         \
-        ROUND(f, k, t + 4, b, c, d, e, a);                                                         \
-    }
-
 static void block(uint32_t h[5], const uint8_t *in)
 {
     uint32_t w[80], a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
@@ -53,10 +34,24 @@ static void block(uint32_t h[5], const uint8_t *in)
         w[t] = load_be32(in + t * 4);
     for (int t = 16; t < 80; t++)
         w[t] = rotate(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
-    TWENTY_ROUNDS(CHOOSE, 0x5a827999, 0)
-    TWENTY_ROUNDS(PARITY, 0x6ed9eba1, 20)
-    TWENTY_ROUNDS(MAJORITY, 0x8f1bbcdc, 40)
-    TWENTY_ROUNDS(PARITY, 0xca62c1d6, 60)
+    for (int t = 0; t < 80; t++) {
+        uint32_t f, k, next;
+
+        if (t < 20) /* section 5 */
+            f = (b & c) | (~b & d), k = 0x5a827999;
+        else if (t < 40)
+            f = b ^ c ^ d, k = 0x6ed9eba1;
+        else if (t < 60)
+            f = (b & c) | (b & d) | (c & d), k = 0x8f1bbcdc;
+        else
+            f = b ^ c ^ d, k = 0xca62c1d6;
+        next = rotate(a, 5) + f + e + w[t] + k;
+        e = d;
+        d = c;
+        c = rotate(b, 30);
+        b = a;
+        a = next;
+    }
     h[0] += a;
     h[1] += b;
     h[2] += c;
