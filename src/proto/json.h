@@ -1,5 +1,4 @@
-/* proto/json.h - JSON (RFC 8259): a validating scanner, a pull reader over validated text, a
- * writer.
+/* proto/json.h - JSON (RFC 8259): a check, views and a pull reader over checked text, a writer.
  *
  * Values stay text: a server forwards what clients sent byte for byte, and decodes only what an
  * application looks at. Text must be UTF-8. Depth is limited by the caller (JSON_DEPTH by default).
@@ -29,7 +28,7 @@ enum json_type {
 };
 
 /* Checks that text is exactly one JSON value (white space around it allowed), valid UTF-8, at most
- * `depth` containers deep. ATR_ESYNTAX, ATR_EENCODING or ATR_ELIMIT. */
+ * `depth` containers deep (JSON_DEPTH when that is less). ATR_ESYNTAX, ATR_EENCODING or ATR_ELIMIT. */
 int json_check(str text, unsigned depth) MUST_CHECK;
 
 /* --- Reader. Works on text that json_check() accepted, or that json_write_*() made; on other text

@@ -167,16 +167,20 @@ bool json_string_is(str value, str plain)
     const char *p, *end;
     size_t at = 0;
 
-    if (!between_quotes(value, &p, &end))
-        return false;
-    while (p < end) {
-        uint8_t out[4] = { (uint8_t)*p };
-        unsigned bytes = 1;
-        if (*p++ == '\\' && p < end)
-            p = json_skip_escape(p, end, out, &bytes);
+    if (!between_quotes(value, &p, &end) || (size_t)(end - p) < plain.n)
+        return false; /* an escape is never shorter than what it stands for */
+    while (p < end && at < plain.n) {
+        uint8_t out[4];
+        unsigned bytes;
+        if (*p != '\\' || end - p == 1) {
+            if (*p++ != plain.p[at++])
+                return false;
+            continue;
+        }
+        p = json_skip_escape(p + 1, end, out, &bytes);
         if (plain.n - at < bytes || memcmp(plain.p + at, out, bytes) != 0)
             return false;
         at += bytes;
     }
-    return at == plain.n;
+    return p == end && at == plain.n;
 }

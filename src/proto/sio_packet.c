@@ -181,9 +181,10 @@ bool sio_event_reserved(str token)
         { "connect", 7 },        { "connect_error", 13 }, { "disconnect", 10 },
         { "disconnecting", 13 }, { "newListener", 11 },   { "removeListener", 14 },
     };
+    char first = token.n > 2 ? token.p[1] : 0;
 
-    if (token.n < 2 || !memchr("cdnr\\", token.p[1], 5))
-        return false; /* nearly always settled by the first letter */
+    if (first != 'c' && first != 'd' && first != 'n' && first != 'r' && first != '\\')
+        return false; /* the usual case */
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (json_string_is(token, reserved[i]))
             return true;

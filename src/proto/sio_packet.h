@@ -31,8 +31,8 @@ struct sio_packet {
     uint32_t attachments; /* of the binary types; else 0 */
     str nsp;              /* "/" when omitted */
     int64_t id;           /* SIO_NO_ID: none */
-    str data;             /* JSON text; p == NULL when absent */
-    str event; /* of events: the first element's text, a string token or a number; else NULL */
+    str data;             /* JSON text, of the type the packet asks for; p == NULL when absent */
+    str event;            /* of events with data: the name, a string token or a number */
 };
 
 struct sio_limits {
@@ -40,7 +40,12 @@ struct sio_limits {
     unsigned depth_max;       /* JSON_DEPTH */
 };
 
-/* PARSE_DONE or PARSE_BAD; `why` (may be NULL) then names the reason in a few words. */
+/* PARSE_DONE or PARSE_BAD; `why` (may be NULL) then names the reason in a few words.
+ *
+ * Data may be absent from every type (as in JavaScript: "42" is an event without a name, "431" an
+ * answer without arguments); when there, it is an object for CONNECT, an array for events and acks,
+ * an object or a string for CONNECT_ERROR, and refused for DISCONNECT. Binary packets come with
+ * 1 to attachments_max attachments; placeholders are not looked at here. */
 enum parse sio_packet_decode(str text, const struct sio_limits *limits, struct sio_packet *out,
                              const char **why);
 
@@ -50,11 +55,12 @@ void sio_packet_head(struct buf *out, enum sio_type type, uint32_t attachments, 
 /* Upper bound of what sio_packet_head() appends. */
 size_t sio_packet_head_size(str nsp);
 
-/* Whether an event name may not be sent by a peer (connect, disconnect, ...). token: with quotes.
- */
+/* Whether a peer may not send an event of that name (connect, disconnect, ...), however it is spelled.
+ * token: with quotes. */
 bool sio_event_reserved(str token);
 
-/* Binary packets: every {"_placeholder":true,"num":k} has k < count. ATR_EPROTOCOL otherwise. */
+/* Binary packets: every {"_placeholder":true,"num":k} in the checked text has an integer k from 0 to
+ * count - 1. ATR_EPROTOCOL otherwise. */
 int sio_placeholders_check(str json, uint32_t count) MUST_CHECK;
 
 /* If value is a placeholder object returns its number, else -1. */
