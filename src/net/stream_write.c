@@ -45,8 +45,9 @@ void stream_write(struct stream *s, str bytes)
     msg_unref(m);
 }
 
-/* One system call. *asked is how many bytes it was given. */
-static ssize_t write_once(struct stream *s, size_t *asked)
+/* One system call. *asked is how many bytes it was given. fresh: the queue is all that this
+ * iteration gathered; only such queues may equal each other. */
+static ssize_t write_once(struct stream *s, bool fresh, size_t *asked)
 {
     struct iovec iov[WRITE_IOV_MAX];
     struct msghdr head = { .msg_iov = iov };
@@ -55,7 +56,7 @@ static ssize_t write_once(struct stream *s, size_t *asked)
 
     if (q->count == 1)
         whole = str_n(queue_front(q)->data + q->offset, queue_front(q)->len - q->offset);
-    else if ((whole = coalesce(s->loop, q, s->queued_bytes)).n)
+    else if (fresh && (whole = coalesce(s->loop, q, s->queued_bytes)).n)
         stream_stats.coalesced++;
     if (whole.n) {
         *asked = whole.n;
@@ -86,11 +87,12 @@ static void set_blocked(struct stream *s, bool blocked)
 
 void stream_write_out(struct stream *s)
 {
-    bool was_blocked = s->blocked;
+    bool was_blocked = s->blocked, fresh = !was_blocked;
 
     while (s->queue) {
         size_t asked;
-        ssize_t n = write_once(s, &asked);
+        ssize_t n = write_once(s, fresh, &asked);
+        fresh = false;
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN) {
