@@ -1,11 +1,12 @@
 /* socketio/server.h - a Socket.IO v5 server: namespaces, sockets, events, acks, rooms.
  *
- * Objects: a *server* owns one Engine.IO server and the namespaces; a *client* is one connection (an
- * Engine.IO session); a *socket* is a client's membership in one namespace. Applications see sockets.
+ * Objects: a *server* owns one Engine.IO server and the namespaces; a *client* is one connection
+ * (an Engine.IO session); a *socket* is a client's membership in one namespace. Applications see
+ * sockets.
  *
- * The owner (the api layer) gets every callback through struct sio_events, one table per server; per
- * namespace and per socket it keeps a user pointer. Event arguments are JSON text that was validated,
- * plus attachments; nothing is decoded here. A callback may call anything of this layer.
+ * The owner (the api layer) gets every callback through struct sio_events, one table per server;
+ * per namespace and per socket it keeps a user pointer. Event arguments are JSON text that was
+ * validated, plus attachments; nothing is decoded here. A callback may call anything of this layer.
  *
  * Including this header includes the whole layer.
  *
@@ -25,8 +26,9 @@
 #include "socketio/options.h"
 #include "socketio/socket.h"
 
-/* on_middleware, on_connection, on_event, on_disconnecting, on_disconnect and on_parent_match must be
- * there (the first and the last only if there are middlewares and parents); others may be NULL. */
+/* on_middleware, on_connection, on_event, on_disconnecting, on_disconnect and on_parent_match must
+ * be there (the first and the last only if there are middlewares and parents); others may be NULL.
+ */
 struct sio_events {
     /* A namespace middleware is to run, in the order of sio_namespace_use(). Must lead to one
      * sio_decide(). The socket may join rooms already. */
@@ -37,7 +39,8 @@ struct sio_events {
     void (*on_event)(struct sio_socket *s, str event_token, const struct sio_data *data,
                      int64_t ack);
     void (*on_disconnecting)(struct sio_socket *s, const char *reason, const char *description);
-    /* Last callback about this socket; it has left its rooms. Memory lives to the iteration's end. */
+    /* Last callback about this socket; it has left its rooms. Memory lives to the iteration's end.
+     */
     void (*on_disconnect)(struct sio_socket *s, const char *reason, const char *description);
     /* A socket that was created for a CONNECT but never got to on_connection is gone. */
     void (*on_abandon)(struct sio_socket *s);
@@ -60,7 +63,7 @@ struct sio_events {
 struct sio_stats {
     uint64_t connects, connect_errors, sockets_open;
     uint64_t events_in, events_out, acks_in, acks_out; /* events_out: to single sockets */
-    uint64_t broadcasts, deliveries;                   /* deliveries: of broadcasts, per recipient */
+    uint64_t broadcasts, deliveries; /* deliveries: of broadcasts, per recipient */
     uint64_t volatile_dropped, protocol_errors, ack_timeouts, connect_timeouts;
     uint64_t limits_hit; /* rooms_max, namespaces_max; emits with more than attachments_max */
 };
@@ -79,7 +82,8 @@ struct sio_server {
     struct buf head;           /* internal: scratch of encode.c */
     struct sio_graves graves;  /* internal: what dies with the iteration */
     struct sio_fallen fallen;  /* internal: clients lost during a fan-out */
-    uint32_t parent_count;     /* ever made: names them */
+    uint32_t parents_made;     /* names them */
+    uint64_t namespaces_made;
     struct sio_stats stats;
     void *user;
     bool closing;

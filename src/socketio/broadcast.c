@@ -1,0 +1,259 @@
+/* socketio/broadcast.c - one event to many, and what else is done to many.
+ *
+ * A plain broadcast encodes once and walks the hub, queueing the same messages on each session: no
+ * allocation per recipient. Whatever may run application code per recipient gathers the sockets
+ * first (hub rule 4).
+ *
+ * Start reading at sio_emit().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "socketio/broadcast.h"
+
+#include "base/mem.h"
+#include "socketio/client.h"
+#include "socketio/encode.h"
+#include "socketio/gather.h"
+
+static struct sio_socket *socket_of(struct hub_member *m)
+{
+    return container_of(m, struct sio_socket, member);
+}
+
+static struct hub_target hub_target_of(const struct sio_target *t)
+{
+    if (!t)
+        return (struct hub_target){ 0 };
+    return (struct hub_target){ t->rooms, t->room_count, t->except, t->except_count,
+                                t->sender ? &t->sender->member : NULL };
+}
+
+/* --- Sending --- */
+
+struct cast {
+    struct sio_frames frames;
+    bool is_volatile;
+    uint64_t sent, dropped;
+};
+
+static inline void cast_to(struct cast *c, struct sio_socket *s)
+{
+    struct eio_session *session = &s->client->session;
+
+    /* In rooms already, but its CONNECT has yet to be answered (2.2). */
+    if (s->state != SIO_SOCKET_CONNECTED)
+        return;
+    if (c->is_volatile && !eio_session_writable(session)) {
+        c->dropped++;
+        return;
+    }
+    /* A broken connection ends by itself, through its session's on_close. */
+    if (eio_session_send(session, c->frames.msgs, c->frames.count) == 0)
+        c->sent++;
+}
+
+static void cast_to_member(void *arg, struct hub_member *m)
+{
+    cast_to(arg, socket_of(m));
+}
+
+static int cast_init(struct cast *c, struct sio_namespace *n, unsigned flags,
+                     const struct sio_data *data, int64_t id)
+{
+    c->is_volatile = flags & SIO_VOLATILE;
+    c->sent = c->dropped = 0;
+    return sio_encode(n->server, &(struct sio_outgoing){ SIO_EVENT, n->name, id, data },
+                      &c->frames);
+}
+
+static void cast_fini(struct cast *c, struct sio_server *io)
+{
+    sio_frames_free(&c->frames);
+    io->stats.broadcasts++;
+    io->stats.deliveries += c->sent;
+    io->stats.volatile_dropped += c->dropped;
+}
+
+int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to, unsigned flags,
+                     const struct sio_data *data, int64_t id)
+{
+    struct sio_server *io = n->server;
+    struct cast c;
+    int err = cast_init(&c, n, flags, data, id);
+
+    if (err < 0)
+        return err;
+    for (uint32_t i = 0; i < to->count; i++) {
+        if (n->watch_outgoing && io->events->on_outgoing && sio_socket_connected(to->sockets[i]))
+            io->events->on_outgoing(to->sockets[i], data);
+        cast_to(&c, to->sockets[i]);
+    }
+    cast_fini(&c, io);
+    return 0;
+}
+
+static int emit_watched(struct sio_namespace *n, const struct sio_target *t,
+                        const struct sio_data *data)
+{
+    struct sio_gathered to;
+    int err;
+
+    sio_gather(n, t, &to);
+    err = sio_broadcast_to(n, &to, t ? t->flags : 0, data, SIO_NO_ID);
+    sio_gathered_free(&to);
+    return err;
+}
+
+static int emit_one(struct sio_namespace *n, const struct sio_target *t,
+                    const struct sio_data *data)
+{
+    struct hub_target target = hub_target_of(t);
+    struct cast c;
+    int err;
+
+    if (n->hub.count == 0)
+        return 0;
+    if (n->watch_outgoing)
+        return emit_watched(n, t, data);
+    if ((err = cast_init(&c, n, t ? t->flags : 0, data, SIO_NO_ID)) < 0)
+        return err;
+    sio_walk_begin(n->server);
+    hub_each(&n->hub, &target, cast_to_member, &c);
+    cast_fini(&c, n->server);
+    sio_walk_end(n->server);
+    return 0;
+}
+
+/* --- Gathering --- */
+
+static void gather(void *arg, struct hub_member *m)
+{
+    struct sio_gathered *g = arg;
+
+    if (!sio_socket_connected(socket_of(m)))
+        return;
+    if (g->count == g->cap) {
+        g->cap = g->cap ? g->cap * 2 : 16;
+        g->sockets = mem_realloc(g->sockets, g->cap * sizeof(struct sio_socket *));
+    }
+    g->sockets[g->count++] = socket_of(m);
+}
+
+void sio_gather(struct sio_namespace *n, const struct sio_target *t, struct sio_gathered *out)
+{
+    struct hub_target target = hub_target_of(t);
+
+    *out = (struct sio_gathered){ 0 };
+    hub_each(&n->hub, &target, gather, out);
+}
+
+void sio_gathered_free(struct sio_gathered *g)
+{
+    mem_free(g->sockets);
+}
+
+/* --- Parents: the same for every child --- */
+
+/* The children as a list of its own: callbacks may have some cleaned up, whose memory lives on. */
+static uint32_t children_of(const struct sio_namespace *parent, struct sio_namespace ***out)
+{
+    uint32_t count = 0;
+    const struct list *at;
+
+    for (at = parent->children.next; at != &parent->children; at = at->next)
+        count++;
+    *out = mem_alloc(count * sizeof **out);
+    count = 0;
+    for (at = parent->children.next; at != &parent->children; at = at->next)
+        (*out)[count++] = container_of(at, struct sio_namespace, link);
+    return count;
+}
+
+int sio_emit(struct sio_namespace *n, const struct sio_target *t, const struct sio_data *data)
+{
+    struct sio_namespace **children;
+    uint32_t count;
+    int err = 0;
+
+    if (!n->is_parent)
+        return emit_one(n, t, data);
+    count = children_of(n, &children);
+    for (uint32_t i = 0; i < count && err == 0; i++)
+        err = emit_one(children[i], t, data);
+    mem_free(children);
+    return err;
+}
+
+static void each_of_one(struct sio_namespace *n, const struct sio_target *t,
+                        void (*fn)(void *arg, struct sio_socket *s), void *arg)
+{
+    struct sio_gathered g;
+
+    sio_gather(n, t, &g);
+    for (uint32_t i = 0; i < g.count; i++) {
+        if (sio_socket_connected(g.sockets[i]))
+            fn(arg, g.sockets[i]);
+    }
+    sio_gathered_free(&g);
+}
+
+void sio_each(struct sio_namespace *n, const struct sio_target *t,
+              void (*fn)(void *arg, struct sio_socket *s), void *arg)
+{
+    struct sio_namespace **children;
+    uint32_t count;
+
+    if (!n->is_parent) {
+        each_of_one(n, t, fn, arg);
+        return;
+    }
+    count = children_of(n, &children);
+    for (uint32_t i = 0; i < count; i++)
+        each_of_one(children[i], t, fn, arg);
+    mem_free(children);
+}
+
+/* --- What is done to each --- */
+
+struct rooms {
+    const str *names;
+    size_t count;
+};
+
+static void join_all(void *arg, struct sio_socket *s)
+{
+    const struct rooms *r = arg;
+
+    for (size_t i = 0; i < r->count; i++)
+        (void)sio_socket_join(s, r->names[i]); /* a limit is counted there */
+}
+
+static void leave_all(void *arg, struct sio_socket *s)
+{
+    const struct rooms *r = arg;
+
+    for (size_t i = 0; i < r->count; i++)
+        sio_socket_leave(s, r->names[i]);
+}
+
+static void disconnect(void *arg, struct sio_socket *s)
+{
+    sio_socket_disconnect(s, *(const bool *)arg);
+}
+
+void sio_sockets_join(struct sio_namespace *n, const struct sio_target *t, const str *rooms,
+                      size_t count)
+{
+    sio_each(n, t, join_all, &(struct rooms){ rooms, count });
+}
+
+void sio_sockets_leave(struct sio_namespace *n, const struct sio_target *t, const str *rooms,
+                       size_t count)
+{
+    sio_each(n, t, leave_all, &(struct rooms){ rooms, count });
+}
+
+void sio_disconnect_sockets(struct sio_namespace *n, const struct sio_target *t, bool close)
+{
+    sio_each(n, t, disconnect, &close);
+}

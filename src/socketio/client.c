@@ -1,0 +1,285 @@
+/* socketio/client.c - one connection: what comes in, and how it ends.
+ *
+ * Invariants
+ *   - c->sockets holds those that are connecting, connected or leaving, newest first; at most one
+ * per namespace is connected unless two CONNECTs overlapped (2.1);
+ *   - once c->closing is set nothing more is read from this client; its sockets may still be on
+ * their way out, further up the stack;
+ *   - attachments are gathered only for a socket that is connected: a stranger cannot make us keep
+ *     anything but its handshake.
+ *
+ * Start reading at on_message().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "socketio/client.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "socketio/ack.h"
+#include "socketio/connect.h"
+#include "socketio/lifecycle.h"
+#include "socketio/partial.h"
+
+/* 2.1: no namespace joined in time. Exists only until the first one is. */
+struct sio_patience {
+    struct timer timer;
+    struct sio_client *client;
+};
+
+static struct sio_client *client_of(struct eio_session *s)
+{
+    return container_of(s, struct sio_client, session);
+}
+
+/* --- Opening --- */
+
+static void lose_patience(struct timer *t)
+{
+    struct sio_client *c = container_of(t, struct sio_patience, timer)->client;
+
+    sio_client_server(c)->stats.connect_timeouts++;
+    sio_client_close(c, EIO_FORCED_SERVER_CLOSE);
+}
+
+static void calm(struct sio_client *c)
+{
+    if (!c->patience)
+        return;
+    loop_timer_stop(c->session.server->loop, &c->patience->timer);
+    /* Not at once: this may be its own callback. */
+    sio_bury(&sio_client_server(c)->graves, c->patience);
+    c->patience = NULL;
+}
+
+static void on_open(struct eio_session *session, struct http_request *r)
+{
+    struct sio_client *c = client_of(session);
+    struct sio_server *io = sio_client_server(c);
+    struct loop *l = session->server->loop;
+
+    memset((char *)c + sizeof c->session, 0, sizeof *c - sizeof c->session);
+    c->handshake = sio_handshake_new(r, l->wall_ms);
+    c->patience = mem_alloc(sizeof *c->patience);
+    *c->patience = (struct sio_patience){ .client = c };
+    timer_init(&c->patience->timer, lose_patience);
+    loop_timer(l, &c->patience->timer, io->options.connect_timeout_ms);
+}
+
+void sio_client_joined(struct sio_client *c)
+{
+    c->joined_turn = (uint32_t)c->session.server->loop->stats.iterations;
+    calm(c);
+}
+
+/* --- Ending --- */
+
+void sio_client_remove(struct sio_client *c, struct sio_socket *s)
+{
+    struct sio_socket **at = &c->sockets;
+
+    while (*at != s) {
+        ASSERT(*at);
+        at = &(*at)->next;
+    }
+    *at = s->next;
+    c->memberships--;
+}
+
+/* The first one that has yet to be told: callbacks may change the list at will. */
+static struct sio_socket *next_to_end(const struct sio_client *c, const struct sio_namespace *n)
+{
+    struct sio_socket *s = c->sockets;
+
+    while (s && (s->state > SIO_SOCKET_CONNECTED || (n && s->nsp != n)))
+        s = s->next;
+    return s;
+}
+
+static void end_one(struct sio_socket *s, const char *reason, const char *description)
+{
+    if (s->state == SIO_SOCKET_CONNECTING)
+        sio_socket_abandon(s);
+    else
+        sio_socket_end(s, reason, description);
+}
+
+void sio_client_leave(struct sio_client *c, const struct sio_namespace *n, const char *reason)
+{
+    struct sio_socket *s;
+
+    while ((s = next_to_end(c, n)))
+        end_one(s, reason, NULL);
+}
+
+void sio_client_end(struct sio_client *c, const char *reason, const char *description)
+{
+    struct sio_socket *s;
+
+    c->closing = true;
+    calm(c);
+    sio_partial_free(c->partial);
+    c->partial = NULL;
+    sio_connects_drop(c);
+    while ((s = next_to_end(c, NULL)))
+        end_one(s, reason, description);
+}
+
+void sio_client_close(struct sio_client *c, enum eio_reason reason)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    eio_session_close(&c->session, reason, false);
+    /* on_close has seen to it, unless output is to be flushed first: sockets do not wait for that.
+     */
+    sio_client_end(c, eio_reason_text(reason), NULL);
+}
+
+static void on_close(struct eio_session *session, enum eio_reason reason, const char *description)
+{
+    struct sio_client *c = client_of(session);
+    struct sio_server *io = sio_client_server(c);
+
+    c->closing = true;
+    sio_bury(&io->graves, c->handshake); /* the pointer stays good as long as the client's memory */
+    if (sio_walking(&io->fallen))
+        sio_fall(io, c, eio_reason_text(reason), description);
+    else
+        sio_client_end(c, eio_reason_text(reason), description);
+}
+
+/* --- Packets --- */
+
+/* 2.7: what cannot be decoded. */
+static void malformed(struct sio_client *c)
+{
+    sio_client_server(c)->stats.protocol_errors++;
+    sio_client_close(c, EIO_FORCED_CLOSE);
+}
+
+/* 2.1: what is well formed, but not now. */
+static void out_of_state(struct sio_client *c)
+{
+    sio_client_server(c)->stats.protocol_errors++;
+    sio_client_close(c, EIO_FORCED_SERVER_CLOSE);
+}
+
+static struct sio_socket *connected_to(const struct sio_client *c, str nsp)
+{
+    struct sio_socket *s = c->sockets;
+
+    while (s && (s->state != SIO_SOCKET_CONNECTED || !str_eq(s->nsp->name, nsp)))
+        s = s->next;
+    return s;
+}
+
+/* 2.1: a CONNECT for a namespace that is connected breaks the protocol; but clients send two at
+ * once, and both are served. Two in one read overlap even if nothing had to wait. */
+static void connect(struct sio_client *c, const struct sio_packet *p)
+{
+    bool just_now = c->joined_turn == (uint32_t)c->session.server->loop->stats.iterations;
+
+    if (connected_to(c, p->nsp) && !just_now)
+        out_of_state(c);
+    else
+        sio_connect(c, p->nsp, p->data);
+}
+
+static void deliver(struct sio_socket *s, const struct sio_packet *p, const struct sio_data *data)
+{
+    struct sio_server *io = s->nsp->server;
+
+    if (p->type == SIO_ACK || p->type == SIO_BINARY_ACK) {
+        io->stats.acks_in++;
+        sio_ack_arrived(s, p->id, data);
+        return;
+    }
+    io->stats.events_in++;
+    if (p->event.p) /* 2.1: a bare 42 is accepted; it has no name that anybody could listen to */
+        io->events->on_event(s, p->event, data, p->id);
+}
+
+static void on_text(struct sio_client *c, str text)
+{
+    const struct sio_options *o = &sio_client_server(c)->options;
+    struct sio_limits limits = { o->attachments_max, o->json_depth_max };
+    struct sio_packet p;
+    struct sio_socket *s;
+
+    if (c->partial || sio_packet_decode(text, &limits, &p, NULL) != PARSE_DONE ||
+        (p.attachments && sio_placeholders_check(p.data, p.attachments) < 0)) {
+        malformed(c);
+        return;
+    }
+    if (p.type == SIO_CONNECT) {
+        connect(c, &p);
+        return;
+    }
+    s = connected_to(c, p.nsp);
+    if (!s || p.type == SIO_CONNECT_ERROR)
+        out_of_state(c);
+    else if (p.type == SIO_DISCONNECT)
+        sio_client_leave(c, s->nsp, "client namespace disconnect");
+    else if (p.attachments)
+        c->partial = sio_partial_new(&p, s->ref);
+    else
+        deliver(s, &p, &(struct sio_data){ .json = p.data });
+}
+
+static void on_attachment(struct sio_client *c, str bytes)
+{
+    struct sio_partial *p = c->partial;
+    struct sio_socket *s;
+
+    if (!p) {
+        malformed(c);
+        return;
+    }
+    if (!sio_partial_add(p, bytes))
+        return;
+    c->partial = NULL; /* the callback may close the client */
+    s = sio_socket_find(sio_client_server(c), p->socket);
+    if (s && s->state == SIO_SOCKET_CONNECTED)
+        deliver(s, &p->packet,
+                &(struct sio_data){ p->packet.data, p->attachments, p->packet.attachments });
+    else
+        out_of_state(c);
+    sio_partial_free(p);
+}
+
+static void on_message(struct eio_session *session, bool binary, uint8_t *data, size_t n)
+{
+    struct sio_client *c = client_of(session);
+
+    if (c->closing)
+        return;
+    if (binary)
+        on_attachment(c, str_n(data, n));
+    else
+        on_text(c, str_n(data, n));
+}
+
+static void on_drain(struct eio_session *session)
+{
+    struct sio_client *c = client_of(session);
+    const struct sio_events *events = sio_client_server(c)->events;
+
+    if (!events->on_drain)
+        return;
+    for (struct sio_socket *s = c->sockets; s; s = s->next) {
+        if (s->state == SIO_SOCKET_CONNECTED)
+            events->on_drain(s);
+    }
+}
+
+void sio_client_events(struct eio_events *out)
+{
+    *out = (struct eio_events){
+        .session_bytes = sizeof(struct sio_client),
+        .on_open = on_open,
+        .on_message = on_message,
+        .on_close = on_close,
+        .on_drain = on_drain,
+    };
+}

@@ -1,0 +1,50 @@
+/* socketio/client.h - one connection: its packets in, its sockets, its pending CONNECTs.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SOCKETIO_CLIENT_H
+#define SOCKETIO_CLIENT_H
+
+#include "socketio/server.h"
+
+struct sio_connect;
+struct sio_partial;
+struct sio_patience;
+
+/* Allocated by the engine, which frees it at the end of the iteration in which it closed. */
+struct sio_client {
+    struct eio_session session;      /* first */
+    struct sio_socket *sockets;      /* connecting ones too, newest first */
+    struct sio_handshake *handshake; /* lives as long as the client */
+    struct sio_connect *connects;    /* waiting for a decision */
+    struct sio_partial *partial;     /* a packet whose attachments are arriving; else NULL */
+    struct sio_patience *patience;   /* the connect timeout; NULL once it joined or closed */
+    uint32_t joined_turn;            /* the loop's iteration of the latest successful CONNECT */
+    uint32_t memberships;            /* sockets, and connects that have no socket yet */
+    bool closing;                    /* what still comes in is ignored */
+};
+
+static inline struct sio_server *sio_client_server(const struct sio_client *c)
+{
+    return c->session.server->owner;
+}
+
+/* The callbacks that make an engine serve clients. */
+void sio_client_events(struct eio_events *out);
+
+/* A client counts as connected to the namespace from here on (accept in connect.c). */
+void sio_client_joined(struct sio_client *c);
+/* Out of the list; the socket's own next stays, so that a walk over the list survives. */
+void sio_client_remove(struct sio_client *c, struct sio_socket *s);
+
+/* Ends all sockets with the reason and closes the connection, output first. */
+void sio_client_close(struct sio_client *c, enum eio_reason reason);
+/* The same once the connection is closing: only the sockets, and what is pending. */
+void sio_client_end(struct sio_client *c, const char *reason, const char *description);
+/* Ends its sockets in one namespace, pending ones too. */
+void sio_client_leave(struct sio_client *c, const struct sio_namespace *n, const char *reason);
+
+/* handshake.c. Freed with mem_free(). */
+struct sio_handshake *sio_handshake_new(struct http_request *r, int64_t now_ms);
+
+#endif

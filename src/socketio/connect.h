@@ -1,0 +1,17 @@
+/* socketio/connect.h - a CONNECT on its way to a namespace, as long as somebody has to decide.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SOCKETIO_CONNECT_H
+#define SOCKETIO_CONNECT_H
+
+#include "socketio/client.h"
+
+/* Takes a CONNECT up. auth: the payload's text or empty. */
+void sio_connect(struct sio_client *c, str nsp, str auth);
+/* Forgets the one that would have connected s. */
+void sio_connect_forget(struct sio_client *c, const struct sio_socket *s);
+/* Forgets all of the client's; sockets stay to be abandoned. */
+void sio_connects_drop(struct sio_client *c);
+
+#endif

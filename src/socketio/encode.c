@@ -1,0 +1,108 @@
+/* socketio/encode.c - packets to messages ready for any transport.
+ *
+ * Invariants
+ *   - a message is built in one piece: the head is put together in scratch that the server keeps,
+ * so that the size is known and the JSON is copied once;
+ *   - the scratch is not used across a send, whose callbacks may encode.
+ *
+ * Start reading at sio_encode().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "socketio/encode.h"
+
+#include "base/mem.h"
+#include "socketio/client.h"
+#include "ws/conn.h"
+
+/* Engine.IO's packet type in front of Socket.IO's (socketio.md 1.3): every text is a message. */
+enum { MESSAGE = '4' };
+
+static enum sio_type type_on_wire(const struct sio_outgoing *p, size_t attachments)
+{
+    if (attachments == 0)
+        return p->type;
+    return p->type == SIO_EVENT ? SIO_BINARY_EVENT : SIO_BINARY_ACK;
+}
+
+static struct msg *text(struct sio_server *io, const struct sio_outgoing *p, size_t attachments)
+{
+    str json = p->data ? p->data->json : (str){ 0 };
+    struct msg *m;
+    uint8_t *at;
+
+    buf_clear(&io->head);
+    buf_byte(&io->head, MESSAGE);
+    sio_packet_head(&io->head, type_on_wire(p, attachments), (uint32_t)attachments, p->nsp, p->id);
+    m = ws_msg_reserve(WS_TEXT, io->head.len + json.n);
+    at = m->data + m->head;
+    memcpy(at, io->head.data, io->head.len);
+    if (json.n)
+        memcpy(at + io->head.len, json.p, json.n);
+    return m;
+}
+
+/* Whether messages, whose lengths are 32 bits, can hold it. */
+static bool fits(const struct sio_outgoing *p)
+{
+    const size_t most = UINT32_MAX / 2;
+
+    if (!p->data)
+        return true;
+    if (p->data->json.n > most || p->data->attachment_count >= EIO_MSGS_MAX)
+        return false;
+    for (size_t i = 0; i < p->data->attachment_count; i++) {
+        if (p->data->attachments[i].n > most)
+            return false;
+    }
+    return true;
+}
+
+int sio_encode(struct sio_server *io, const struct sio_outgoing *p, struct sio_frames *f)
+{
+    size_t attachments = p->data ? p->data->attachment_count : 0;
+
+    f->msgs = f->few;
+    f->count = 0;
+    if (!fits(p)) {
+        io->stats.limits_hit++;
+        return ATR_ELIMIT;
+    }
+    if (1 + attachments > SIO_FRAMES_FEW)
+        f->msgs = mem_alloc((1 + attachments) * sizeof(struct msg *));
+    /* Recent clients refuse more (2.3): sent all the same, but not unnoticed. */
+    if (attachments > io->options.attachments_max)
+        io->stats.limits_hit++;
+    f->msgs[f->count++] = text(io, p, attachments);
+    for (size_t i = 0; i < attachments; i++)
+        f->msgs[f->count++] = ws_msg(WS_BINARY, p->data->attachments[i]);
+    return 0;
+}
+
+void sio_frames_free(struct sio_frames *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        msg_unref(f->msgs[i]);
+    if (f->msgs != f->few)
+        mem_free(f->msgs);
+}
+
+int sio_send(struct sio_client *c, const struct sio_outgoing *p, unsigned flags)
+{
+    struct sio_server *io = sio_client_server(c);
+    struct sio_frames f;
+    int err;
+
+    if (c->closing)
+        return ATR_ECLOSED;
+    /* 2.3: a packet goes or does not go, text and attachments together. */
+    if ((flags & SIO_VOLATILE) && !eio_session_writable(&c->session)) {
+        io->stats.volatile_dropped++;
+        return 0;
+    }
+    if ((err = sio_encode(io, p, &f)) < 0)
+        return err;
+    err = eio_session_send(&c->session, f.msgs, f.count);
+    sio_frames_free(&f);
+    return err;
+}

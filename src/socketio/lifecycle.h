@@ -1,0 +1,30 @@
+/* socketio/lifecycle.h - how sockets and namespaces come and go; for this layer alone.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SOCKETIO_LIFECYCLE_H
+#define SOCKETIO_LIFECYCLE_H
+
+#include "socketio/client.h"
+
+/* A connecting socket of c, in no room yet. auth is copied. */
+struct sio_socket *sio_socket_new(struct sio_namespace *n, struct sio_client *c, str auth);
+/* Into its own room, CONNECT reply, on_connection: in this order (2.2). */
+void sio_socket_accept(struct sio_socket *s);
+/* A connecting one that will never connect. */
+void sio_socket_abandon(struct sio_socket *s);
+/* A connected one: on_disconnecting, out of its rooms, acks fail, on_disconnect. */
+void sio_socket_end(struct sio_socket *s, const char *reason, const char *description);
+
+/* Sends an event, with an id if it is to be acknowledged, and tells on_outgoing if that is watched.
+ */
+int sio_socket_send_event(struct sio_socket *s, const struct sio_data *data, unsigned flags,
+                          int64_t id);
+
+/* The child of that name, which does not exist yet. */
+struct sio_namespace *sio_namespace_child(struct sio_namespace *parent, str name);
+/* One socket less; an empty child may be cleaned up. */
+void sio_namespace_shrink(struct sio_namespace *n);
+void sio_namespace_free(struct sio_namespace *n);
+
+#endif

@@ -1,0 +1,23 @@
+/* socketio/options.h - settings of a Socket.IO server beyond those of its engine.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SOCKETIO_OPTIONS_H
+#define SOCKETIO_OPTIONS_H
+
+#include "engineio/options.h"
+
+struct sio_options {
+    struct eio_options engine;   /* path "/socket.io/" */
+    uint32_t connect_timeout_ms; /* 45000: to the first namespace */
+    uint32_t attachments_max;    /* maxAttachments, 10: of one packet from a client */
+    uint32_t json_depth_max;     /* 256 */
+    uint32_t rooms_max;          /* per socket; 0: no limit */
+    uint32_t namespaces_max;     /* per connection, pending ones included; 64 */
+    bool cleanup_empty_child_namespaces;
+};
+
+/* Node's defaults, and ours where Node has no limit. Strings are literals. */
+void sio_options_default(struct sio_options *o);
+
+#endif

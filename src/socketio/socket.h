@@ -1,0 +1,99 @@
+/* socketio/socket.h - a socket: one client's membership in one namespace. What applications see.
+ *
+ * A socket may be used in any callback, also after it has left: it then refuses, and its memory
+ * lives to the end of the loop's iteration. Across iterations keep its ref.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SOCKETIO_SOCKET_H
+#define SOCKETIO_SOCKET_H
+
+#include "engineio/server.h"
+#include "hub/hub.h"
+#include "proto/sio_packet.h"
+
+enum { SIO_ID_LEN = 20 };
+
+struct sio_server;
+struct sio_namespace;
+struct sio_client;
+struct sio_ack;
+
+/* What an event or an ack carries: the JSON text of an array (of an event: its name first) and the
+ * attachments that its placeholders number. Borrowed. */
+struct sio_data {
+    str json;
+    const str *attachments;
+    size_t attachment_count;
+};
+
+/* The first request of a connection, kept for handshake objects: one allocation per client. */
+struct sio_handshake {
+    str head;          /* the request head as received */
+    str address;       /* of the peer */
+    int64_t issued_ms; /* Unix time */
+    bool secure;
+};
+
+enum sio_socket_state {
+    SIO_SOCKET_CONNECTING, /* middlewares decide */
+    SIO_SOCKET_CONNECTED,
+    SIO_SOCKET_LEAVING, /* on_disconnecting has begun, on_disconnect has not ended */
+    SIO_SOCKET_GONE
+};
+
+struct sio_socket {
+    struct hub_member member;
+    struct sio_namespace *nsp;
+    struct sio_client *client;
+    struct sio_socket *next; /* the client's sockets */
+    uint64_t ref;            /* its name in server->sockets */
+    void *user;
+    char *auth;           /* JSON text of the CONNECT's payload; NULL: none */
+    struct sio_ack *acks; /* internal: what it has yet to acknowledge */
+    uint32_t auth_len;
+    uint8_t state; /* enum sio_socket_state */
+    bool left_own_room;
+    char id[SIO_ID_LEN];
+};
+
+struct sio_socket *sio_socket_find(struct sio_server *io, uint64_t ref); /* NULL: gone */
+static inline str sio_socket_id(const struct sio_socket *s)
+{
+    return (str){ s->id, SIO_ID_LEN };
+}
+static inline bool sio_socket_connected(const struct sio_socket *s)
+{
+    return s->state == SIO_SOCKET_CONNECTED;
+}
+const struct sio_handshake *sio_socket_handshake(const struct sio_socket *s);
+struct eio_session *sio_socket_session(const struct sio_socket *s);
+
+/* SIO_LOCAL changes nothing while there is one node. SIO_NO_COMPRESS neither: WebSocket frames are
+ * not compressed, polling answers by size alone. */
+enum { SIO_VOLATILE = 1, SIO_LOCAL = 2, SIO_NO_COMPRESS = 4 };
+
+/* data->json is the whole array, name included. ATR_ECLOSED; ATR_ELIMIT when it is too large or the
+ * connection's queue is full (the connection is then closed). A connecting socket may be sent to.
+ */
+int sio_socket_emit(struct sio_socket *s, const struct sio_data *data, unsigned flags);
+
+/* Called once per emit that returned 0, never from within it: err 0 and the reply's array,
+ * ATR_ETIMEOUT, or ATR_ECLOSED when the socket left. */
+typedef void (*sio_ack_fn)(void *user, int err, const struct sio_data *reply);
+/* timeout_ms 0: wait as long as the socket lives. */
+int sio_socket_emit_ack(struct sio_socket *s, const struct sio_data *data, unsigned flags,
+                        uint32_t timeout_ms, sio_ack_fn fn, void *user);
+/* Answers an event: data->json is the array of the reply's arguments. */
+int sio_socket_ack(struct sio_socket *s, int64_t ack, const struct sio_data *data);
+
+/* 0, also when it was in already; ATR_ELIMIT past rooms_max, ATR_ECLOSED once it left. */
+int sio_socket_join(struct sio_socket *s, str room);
+void sio_socket_leave(struct sio_socket *s, str room); /* its own id's room too */
+bool sio_socket_in(const struct sio_socket *s, str room);
+/* Calls fn for its own id (unless left) and each room; fn must not change its rooms. */
+void sio_socket_rooms(const struct sio_socket *s, void (*fn)(void *arg, str room), void *arg);
+/* close: the whole connection, else this namespace only. A no-op unless connected. */
+void sio_socket_disconnect(struct sio_socket *s, bool close);
+
+#endif
