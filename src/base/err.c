@@ -72,8 +72,7 @@ int err_wrap(char *why, int code, const char *format, ...)
 
     if (!why)
         return code;
-    memcpy(inner, why, sizeof inner);
-    inner[sizeof inner - 1] = '\0';
+    snprintf(inner, sizeof inner, "%s", why);
     va_start(args, format);
     vsnprintf(why, ATR_WHY_MAX, format, args);
     va_end(args);

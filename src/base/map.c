@@ -72,8 +72,7 @@ static inline uint64_t load_tail(const char *p, size_t n)
     return word;
 }
 
-/* SipHash with one round per word and three to finish. */
-static uint64_t sip_hash(const uint64_t key[2], str in)
+uint64_t map_hash_with(const uint64_t key[2], str in)
 {
     uint64_t v[4] = { key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
                       key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u };
@@ -102,7 +101,7 @@ uint64_t map_hash(str key)
 {
     if (!atomic_load_explicit(&hash_key_ready, memory_order_acquire))
         pthread_once(&hash_key_once, make_hash_key);
-    return sip_hash(hash_key, key);
+    return map_hash_with(hash_key, key);
 }
 
 /* How far the entry at `at` is from where its hash wants it. */

@@ -35,5 +35,7 @@ void *map_next(const struct map *m, uint32_t *at);
 
 /* SipHash-1-3 under the process key. */
 uint64_t map_hash(str key);
+/* The same under a key of the caller's: one round per word, three to finish. */
+uint64_t map_hash_with(const uint64_t key[2], str in);
 
 #endif

@@ -76,6 +76,23 @@ static str key_of(const struct thing *t)
     return str_n(t->key, t->len);
 }
 
+/* How far the entry at `at` is from home; -1: the cell is free. */
+static int64_t distance(const struct map *m, uint32_t at)
+{
+    const struct map_entry *e = &m->entries[at & (m->cap - 1)];
+
+    return e->key ? (int64_t)((at - e->hash) & (m->cap - 1)) : -1;
+}
+
+/* What a search relies on (map.c): no entry is further from home than its left neighbour and one.
+ */
+static void check_layout(const struct map *m)
+{
+    assert_true(m->count <= m->cap - m->cap / 8);
+    for (uint32_t at = 0; at < m->cap; at++)
+        assert_true(distance(m, at + 1) <= distance(m, at) + 1);
+}
+
 static void check(const struct map *m)
 {
     static bool seen[KEYS];
@@ -96,7 +113,7 @@ static void check(const struct map *m)
     assert_int_equal(walked, count);
     assert_int_equal(m->count, count);
     assert_int_equal(m->cap & (m->cap - 1), 0);
-    assert_true(count <= m->cap);
+    check_layout(m);
 }
 
 /* Phases that mostly add and phases that mostly remove, so that the table grows and shrinks. */
@@ -137,8 +154,10 @@ static void a_map_that_empties_gives_memory_back(void **state)
     uint32_t most;
 
     (void)state;
-    for (int i = 0; i < KEYS; i++)
+    for (int i = 0; i < KEYS; i++) {
         map_put(&m, key_of(&things[i]), &things[i]);
+        assert_true(m.count <= m.cap - m.cap / 8);
+    }
     most = m.cap;
     assert_in_range(most, KEYS, 2 * 4096);
     for (int i = 0; i < KEYS; i++) {
@@ -170,6 +189,29 @@ static void no_workload_flips_between_sizes(void **state)
     map_free(&m);
 }
 
+/* SipHash-1-3 under a key of zeros is what CPython 3.11 hashes bytes with when PYTHONHASHSEED is 0.
+ */
+static void hashes_are_siphash_1_3(void **state)
+{
+    static const uint64_t key[2] = { 0, 0 };
+    static const struct {
+        str in;
+        uint64_t hash;
+    } vectors[] = {
+        { { STR_PARTS("a") }, 0x407448d2b89b1813u },
+        { { STR_PARTS("hello") }, 0xe2e77b41cb4e1f9eu },
+        { { STR_PARTS("1234567") }, 0xa33d651594fdae81u },
+        { { STR_PARTS("12345678") }, 0x3489982430560a87u },
+        { { STR_PARTS("123456789") }, 0x0fbc0f0007965fcfu },
+        { { STR_PARTS("a longer key of more than one word") }, 0xf5fd84da49362790u },
+        { { STR_PARTS("\xff\xfe\x80") }, 0x90e84bf79cb28341u },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
+        assert_true(map_hash_with(key, vectors[i].in) == vectors[i].hash);
+}
+
 static void hashes_depend_on_every_byte(void **state)
 {
     char text[40] = { 0 };
@@ -194,4 +236,4 @@ TEST_MAIN(cmocka_unit_test(an_empty_map_owns_nothing), cmocka_unit_test(keys_are
           cmocka_unit_test(random_operations_match_the_model),
           cmocka_unit_test(a_map_that_empties_gives_memory_back),
           cmocka_unit_test(no_workload_flips_between_sizes),
-          cmocka_unit_test(hashes_depend_on_every_byte))
+          cmocka_unit_test(hashes_are_siphash_1_3), cmocka_unit_test(hashes_depend_on_every_byte))

@@ -74,18 +74,21 @@ static void all_short_sequences_agree_with_the_grammar(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < 1 << 24; i++) {
-        uint8_t p[4] = { (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, 0 };
+        uint8_t p[8] = { (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, 'a', 'a', 'a', 'a', 0 };
         uint32_t s = 0;
         int verdict = judge(p, 3);
         bool fine = utf8_feed(&s, p, 3);
 
         if (fine != (verdict != 0) || (fine && (s == 0) != (verdict == 1)))
             fail_msg("%02x %02x %02x", p[0], p[1], p[2]);
-        if (p[0] < 0xf0 || !fine)
+        /* With text behind it the same sequence takes the fast path. */
+        if (utf8_valid(p, 7) != (judge(p, 7) == 1))
+            fail_msg("%02x %02x %02x and more", p[0], p[1], p[2]);
+        if (p[0] < 0xf0)
             continue;
         for (size_t k = 0; k < sizeof fourth; k++) {
             p[3] = fourth[k];
-            if (utf8_valid(p, 4) != (judge(p, 4) == 1))
+            if (utf8_valid(p, 4) != (judge(p, 4) == 1) || utf8_valid(p, 7) != (judge(p, 7) == 1))
                 fail_msg("%02x %02x %02x %02x", p[0], p[1], p[2], p[3]);
         }
     }
