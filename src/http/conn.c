@@ -18,14 +18,10 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum {
-    OUTPUT_BYTES_MAX =
-        256 * 1024,              /* answers queued for a client that pipelines but does not read */
-    DROP_BYTES_MAX = 64 * 1024,  /* of a body nobody wants: cheaper read than reconnected */
-    BODY_FIRST_BYTES = 64 * 1024 /* reserved at once for an announced length */
-};
+/* Answers queued for a client that pipelines but does not read. */
+enum { OUTPUT_BYTES_MAX = 256 * 1024 };
 
-static void timer_arm(struct http_conn *c, uint32_t delay_ms)
+void http_conn_timer(struct http_conn *c, uint32_t delay_ms)
 {
     c->queued_seen = c->stream->queued_bytes;
     loop_timer(c->server->loop, &c->timer, delay_ms);
@@ -107,13 +103,12 @@ bool http_conn_keep(struct http_conn *c, bool want_close)
     /* A client that waits for 100 (RFC 9110 10.1.1) may send its body now or not: who can tell? */
     if (want_close || c->server->closing || r->continue_due)
         c->close_after = true;
-    if (!r->body_done && !r->head.chunked && r->body_left > DROP_BYTES_MAX)
+    if (!r->body_done && !r->head.chunked && r->body_left > HTTP_DROP_BYTES_MAX)
         c->close_after = true;
     return !c->close_after;
 }
 
-/* The request is over: both its body and its answer. */
-static void next(struct http_conn *c)
+void http_conn_next(struct http_conn *c)
 {
     struct http_request *r = c->request;
 
@@ -124,7 +119,7 @@ static void next(struct http_conn *c)
         return;
     }
     c->state = HTTP_IDLE;
-    timer_arm(c, c->server->limits.idle_timeout_ms);
+    http_conn_timer(c, c->server->limits.idle_timeout_ms);
     if (!c->busy)
         stream_resume(c->stream);
 }
@@ -132,9 +127,9 @@ static void next(struct http_conn *c)
 void http_conn_answered(struct http_conn *c)
 {
     if (c->request->body_done || c->close_after)
-        next(c);
+        http_conn_next(c);
     else
-        timer_arm(c, c->server->limits.body_timeout_ms); /* for the rest, which is dropped */
+        http_conn_timer(c, c->server->limits.body_timeout_ms); /* for the rest, which is dropped */
 }
 
 static bool output_full(const struct http_conn *c)
@@ -150,7 +145,7 @@ static void pump(struct http_conn *c)
 
     if (c->stream->blocked)
         return; /* on_drain comes */
-    timer_arm(c, c->server->limits.write_timeout_ms);
+    http_conn_timer(c, c->server->limits.write_timeout_ms);
     r->pull->on_drain(r->pull, r);
     if (c->request != r || !r->responding)
         return;
@@ -184,51 +179,9 @@ static void on_drain(struct stream *s)
     loop_defer(c->server->loop, &c->job);
 }
 
-/* --- Bodies --- */
+/* --- Heads --- */
 
-/* The rest of the body will not be read: the answer is the connection's last. */
-static void give_up_body(struct http_conn *c)
-{
-    struct http_request *r = c->request;
-
-    r->body_done = true;
-    c->close_after = true;
-    c->state = HTTP_WAIT;
-    if (!r->responding)
-        next(c);
-}
-
-static void too_large(struct http_conn *c)
-{
-    struct http_request *r = c->request;
-
-    c->server->stats.too_large++;
-    http_respond(r, &(struct http_response){ .status = 413 });
-    if (r->handler->on_too_large)
-        r->handler->on_too_large(r->handler, r);
-}
-
-/* Takes bytes of the body. False: no more of it is wanted. */
-static bool accept_body(struct http_conn *c, struct http_request *r, str data)
-{
-    if (r->answered) {
-        r->dropped += (uint32_t)data.n;
-        if (r->dropped <= DROP_BYTES_MAX)
-            return true;
-        give_up_body(c);
-        return false;
-    }
-    if (data.n <= r->body_bytes_max && r->body.len <= r->body_bytes_max - data.n) {
-        buf_add(&r->body, data);
-        return true;
-    }
-    too_large(c);
-    if (c->request == r)
-        accept_body(c, r, data);
-    return c->request == r;
-}
-
-static void complete(struct http_conn *c)
+void http_conn_complete(struct http_conn *c)
 {
     struct http_request *r = c->request;
 
@@ -238,80 +191,10 @@ static void complete(struct http_conn *c)
     if (!r->answered)
         r->handler->on_request(r->handler, r);
     else if (!r->responding)
-        next(c);
+        http_conn_next(c);
     else
-        timer_arm(c, c->server->limits.write_timeout_ms);
+        http_conn_timer(c, c->server->limits.write_timeout_ms);
 }
-
-static size_t bad_chunk(struct http_conn *c, size_t n)
-{
-    struct http_request *r = c->request;
-    bool answered = r->answered;
-
-    c->server->stats.bad_requests++;
-    if (answered && r->responding) {
-        give_up_body(c);
-        return n;
-    }
-    if (!answered)
-        http_refuse(c, 400);
-    http_conn_end(c);
-    return n;
-}
-
-static size_t take_chunks(struct http_conn *c, const char *p, size_t n)
-{
-    struct http_request *r = c->request;
-    size_t at = 0, used;
-    bool end = false;
-    str data;
-
-    while (!end) {
-        enum parse result = http1_chunk(&r->chunks, p + at, n - at, &used, &data, &end);
-        if (result == PARSE_BAD)
-            return bad_chunk(c, n);
-        at += used;
-        if (result == PARSE_MORE)
-            return at;
-        if (data.n > 0 && !accept_body(c, r, data))
-            return c->state == HTTP_WAIT ? at : n;
-    }
-    complete(c);
-    return at;
-}
-
-static size_t take_body(struct http_conn *c, const char *p, size_t n)
-{
-    struct http_request *r = c->request;
-
-    r->continue_due = false; /* it did not wait for it */
-    if (r->head.chunked)
-        return take_chunks(c, p, n);
-    size_t take = n < r->body_left ? n : (size_t)r->body_left;
-    r->body_left -= take;
-    if (accept_body(c, r, str_n(p, take)) && r->body_left == 0)
-        complete(c);
-    return take;
-}
-
-/* The head was not answered: read the body, unless it is known to be too large. */
-static void begin_body(struct http_conn *c)
-{
-    struct http_request *r = c->request;
-
-    if (r->head.has_length && r->head.length > r->body_bytes_max) {
-        too_large(c);
-        return;
-    }
-    if (r->head.has_length) {
-        size_t first = r->body_left < BODY_FIRST_BYTES ? (size_t)r->body_left : BODY_FIRST_BYTES;
-        int err = buf_reserve(&r->body, first);
-        ASSERT(err == 0);
-    }
-    timer_arm(c, c->server->limits.body_timeout_ms);
-}
-
-/* --- Heads --- */
 
 static void begin_request(struct http_conn *c, const char *text, const struct http_head *head)
 {
@@ -340,9 +223,9 @@ static void begin_request(struct http_conn *c, const char *text, const struct ht
     if (c->request != r || r->answered)
         return;
     if (has_body)
-        begin_body(c);
+        http_body_begin(c);
     else
-        complete(c);
+        http_conn_complete(c);
 }
 
 static size_t take_head(struct http_conn *c, const char *p, size_t n)
@@ -361,7 +244,7 @@ static size_t take_head(struct http_conn *c, const char *p, size_t n)
     case PARSE_MORE:
         c->scanned = (uint32_t)n;
         if (c->state == HTTP_IDLE)
-            timer_arm(c, limits->head_timeout_ms);
+            http_conn_timer(c, limits->head_timeout_ms);
         c->state = HTTP_HEAD;
         return 0;
     case PARSE_BAD:
@@ -399,7 +282,7 @@ static size_t on_data(struct stream *s, uint8_t *data, size_t n)
 
     c->busy = true;
     while (used < n && took > 0 && c->state < HTTP_WAIT && !output_full(c)) {
-        took = c->state == HTTP_BODY ? take_body(c, p + used, n - used)
+        took = c->state == HTTP_BODY ? http_body_take(c, p + used, n - used)
                                      : take_head(c, p + used, n - used);
         used += took;
     }
@@ -418,7 +301,7 @@ static void on_end(struct stream *s)
     if (c->state == HTTP_WAIT && c->request->responding)
         c->close_after = true;
     else if (c->state == HTTP_BODY && c->request->responding)
-        give_up_body(c);
+        http_body_give_up(c);
     else
         http_conn_end(c);
 }
@@ -439,7 +322,7 @@ static bool progresses(struct http_conn *c)
 {
     if (!c->stream->queue || c->stream->queued_bytes == c->queued_seen)
         return false;
-    timer_arm(c, c->server->limits.write_timeout_ms);
+    http_conn_timer(c, c->server->limits.write_timeout_ms);
     return true;
 }
 
@@ -473,7 +356,7 @@ void http_conn_new(struct http_server *s, int fd)
     loop_job_init(&c->job, on_job);
     s->stats.connections_open++;
     c->stream = stream_new(s->loop, fd, &events, c);
-    timer_arm(c, s->limits.head_timeout_ms);
+    http_conn_timer(c, s->limits.head_timeout_ms);
 }
 
 /* --- Upgrades --- */

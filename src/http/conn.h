@@ -31,6 +31,9 @@ struct http_conn {
     bool close_after;             /* the request under way is the last one */
 };
 
+/* Of a body that nobody wants: cheaper read than reconnected for. */
+enum { HTTP_DROP_BYTES_MAX = 64 * 1024 };
+
 /* Takes an accepted descriptor into the server's list. */
 void http_conn_new(struct http_server *s, int fd);
 
@@ -46,6 +49,21 @@ void http_conn_pump_later(struct http_conn *c);
 void http_conn_end(struct http_conn *c);
 /* Closes at once. */
 void http_conn_abort(struct http_conn *c);
+
+/* (Re)starts the timer that the state is under. */
+void http_conn_timer(struct http_conn *c, uint32_t delay_ms);
+/* The request came whole. */
+void http_conn_complete(struct http_conn *c);
+/* The request is over: both its body and its answer. */
+void http_conn_next(struct http_conn *c);
+
+/* --- body.c --- */
+/* The head was not answered: read the body, unless it is known to be too large. */
+void http_body_begin(struct http_conn *c);
+/* Takes bytes in HTTP_BODY; returns how many. */
+size_t http_body_take(struct http_conn *c, const char *p, size_t n);
+/* The rest of the body will not be read: the answer is the connection's last. */
+void http_body_give_up(struct http_conn *c);
 
 /* --- request.c --- */
 /* A request with its own copy of the head. */
