@@ -1,0 +1,148 @@
+/* load/scenarios.c - what connections do to the server: echo, broadcast, idle, connect.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/clock.h"
+#include "load/run.h"
+
+/* --- echo: every connection keeps in_flight messages under way --- */
+
+static void echo_send(struct load_run *r, struct load_client *c, uint32_t count, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        c->sent_us[c->sent++ % r->options->in_flight] = now_us;
+        load_client_send(c, r->wire.echo);
+    }
+}
+
+static void echo_start(struct load_run *r)
+{
+    uint64_t now_us = clock_mono_us();
+
+    for (uint32_t i = 0; i < r->options->connections; i++) {
+        r->clients[i].received = 0;
+        echo_send(r, &r->clients[i], r->options->in_flight, now_us);
+    }
+}
+
+static void echo_messages(struct load_run *r, struct load_client *c, uint32_t count)
+{
+    uint64_t now_us = clock_mono_us();
+
+    if (c->received > c->sent) {
+        load_fail(r, "connection %u received more than it sent", c->index);
+        return;
+    }
+    for (uint32_t i = c->received - count; i != c->received; i++)
+        histogram_add(&r->latency, now_us - c->sent_us[i % r->options->in_flight], 1);
+    r->messages += count;
+    echo_send(r, c, count, now_us);
+}
+
+static void nothing(struct load_run *r, struct load_client *c)
+{
+    (void)r;
+    (void)c;
+}
+
+const struct load_scenario load_echo = {
+    .name = "echo", .start = echo_start, .on_ready = nothing, .on_messages = echo_messages
+};
+
+/* --- broadcast: the first connection keeps in_flight rounds under way; a round is over when every
+ * connection has received it --- */
+
+static void broadcast_send(struct load_run *r, uint64_t now_us)
+{
+    struct load_client *sender = &r->clients[0];
+    uint32_t slot = (uint32_t)(r->rounds % r->options->in_flight);
+
+    r->round_left[slot] = r->options->connections;
+    sender->sent_us[slot] = now_us;
+    r->rounds++;
+    load_client_send(sender, r->wire.broadcast);
+}
+
+static void broadcast_start(struct load_run *r)
+{
+    uint64_t now_us = clock_mono_us();
+
+    for (uint32_t i = 0; i < r->options->connections; i++)
+        r->clients[i].received = 0;
+    for (uint32_t i = 0; i < r->options->in_flight; i++)
+        broadcast_send(r, now_us);
+}
+
+static void broadcast_messages(struct load_run *r, struct load_client *c, uint32_t count)
+{
+    uint64_t now_us = clock_mono_us();
+    uint32_t finished = 0;
+
+    for (uint32_t i = c->received - count; i != c->received; i++) {
+        uint32_t slot = i % r->options->in_flight;
+        if (r->round_left[slot] == 0) {
+            load_fail(r, "connection %u received a message too many", c->index);
+            return;
+        }
+        if (--r->round_left[slot] == 0)
+            finished++;
+        histogram_add(&r->latency, now_us - r->clients[0].sent_us[slot], 1);
+    }
+    r->messages += count;
+    while (finished--)
+        broadcast_send(r, now_us);
+}
+
+const struct load_scenario load_broadcast = { .name = "broadcast",
+                                              .start = broadcast_start,
+                                              .on_ready = nothing,
+                                              .on_messages = broadcast_messages };
+
+/* --- idle: connections are held; heartbeats are answered by the client --- */
+
+static void idle_start(struct load_run *r)
+{
+    (void)r;
+}
+
+static void idle_messages(struct load_run *r, struct load_client *c, uint32_t count)
+{
+    (void)c;
+    r->messages += count;
+}
+
+const struct load_scenario load_idle = {
+    .name = "idle", .start = idle_start, .on_ready = nothing, .on_messages = idle_messages
+};
+
+/* --- connect: each connection is closed when it is ready, and opened anew --- */
+
+static void connect_again(struct load_run *r, struct load_client *c)
+{
+    int err;
+
+    load_client_close(c);
+    if ((err = load_client_open(c, &r->wire, c->index)) < 0)
+        load_fail(r, "connection %u: %s", c->index, err_text(err));
+    else
+        c->sent_us[0] = clock_mono_us();
+}
+
+static void connect_start(struct load_run *r)
+{
+    for (uint32_t i = 0; i < r->options->connections; i++)
+        connect_again(r, &r->clients[i]);
+}
+
+static void connect_ready(struct load_run *r, struct load_client *c)
+{
+    histogram_add(&r->latency, clock_mono_us() - c->sent_us[0], 1);
+    r->messages++;
+    if (r->phase == LOAD_WARMING || r->phase == LOAD_COUNTING)
+        connect_again(r, c);
+}
+
+const struct load_scenario load_connect = { .name = "connect",
+                                            .start = connect_start,
+                                            .on_ready = connect_ready,
+                                            .on_messages = idle_messages };
