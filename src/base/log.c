@@ -127,6 +127,8 @@ static void add_value(struct text *line, str value)
     text_add(line, "\"", 1);
 }
 
+_Static_assert(sizeof(long) == 8 && sizeof(size_t) == 8, "long conversions are read as int64_t");
+
 /* Formats the one conversion at *format, which begins with '%', and moves *format behind it. */
 static void add_conversion(struct text *value, const char **format, va_list *args)
 {
@@ -167,7 +169,7 @@ static void add_conversion(struct text *value, const char **format, va_list *arg
     case 'g':
         made = FORMAT(va_arg(*args, double));
         break;
-    default: /* all long integers are 64 bits wide on the systems we build for */
+    default:
         ASSERT(strchr("diuxXoc", spec[n - 1]));
         made = is_long ? FORMAT(va_arg(*args, int64_t)) : FORMAT(va_arg(*args, int));
         break;

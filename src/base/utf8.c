@@ -76,9 +76,12 @@ static const uint8_t *skip_whole(const uint8_t *p, const uint8_t *end)
 
 bool utf8_feed(uint32_t *state, const void *in, size_t n)
 {
-    const uint8_t *p = in, *end = p + n;
+    const uint8_t *p = in, *end;
     uint32_t s = *state;
 
+    if (n == 0)
+        return true; /* p may be NULL */
+    end = p + n;
     while (p < end) {
         if (s == 0) {
             p = skip_whole(p, end);

@@ -94,7 +94,7 @@ void timer_stop(struct wheel *w, struct timer *t)
 /* The next slot to be reached and the time at which it begins. False: no timer is in a slot. */
 static bool next_slot(const struct wheel *w, unsigned *level, unsigned *slot, uint64_t *begin)
 {
-    for (unsigned i = 0; i < WHEEL_LEVELS; i++) {
+    for (unsigned i = 0; w->count && i < WHEEL_LEVELS; i++) {
         unsigned above = (i + 1) * WHEEL_BITS;
         uint64_t base = above < 64 ? w->now_ms >> above << above : 0;
 
