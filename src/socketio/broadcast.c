@@ -47,7 +47,7 @@ static inline void cast_to(struct cast *c, struct sio_socket *s)
         c->dropped++;
         return;
     }
-    /* A broken connection ends by itself, through its session's on_close. */
+    /* A queue that overflows ends its session from the loop, not while the hub is walked. */
     if (eio_session_send(session, c->frames.msgs, c->frames.count) == 0)
         c->sent++;
 }
@@ -117,10 +117,8 @@ static int emit_one(struct sio_namespace *n, const struct sio_target *t,
         return emit_watched(n, t, data);
     if ((err = cast_init(&c, n, t ? t->flags : 0, data, SIO_NO_ID)) < 0)
         return err;
-    sio_walk_begin(n->server);
     hub_each(&n->hub, &target, cast_to_member, &c);
     cast_fini(&c, n->server);
-    sio_walk_end(n->server);
     return 0;
 }
 

@@ -141,12 +141,8 @@ static void on_close(struct eio_session *session, enum eio_reason reason, const 
     struct sio_client *c = client_of(session);
     struct sio_server *io = sio_client_server(c);
 
-    c->closing = true;
     sio_bury(&io->graves, c->handshake); /* the pointer stays good as long as the client's memory */
-    if (sio_walking(&io->fallen))
-        sio_fall(io, c, eio_reason_text(reason), description);
-    else
-        sio_client_end(c, eio_reason_text(reason), description);
+    sio_client_end(c, eio_reason_text(reason), description);
 }
 
 /* --- Packets --- */

@@ -107,7 +107,7 @@ static void refuse(struct sio_client *c, str nsp, str message, str data)
     (void)sio_send(c,
                    &(struct sio_outgoing){ SIO_CONNECT_ERROR, nsp, SIO_NO_ID,
                                            &(struct sio_data){ .json = buf_str(&body) } },
-                   0); /* whoever cannot be told has gone */
+                   0); /* who cannot be told is on his way out */
     buf_free(&body);
 }
 
@@ -193,9 +193,7 @@ static void turn_away(struct sio_connect *k, str message, str data)
 
     connect_free(k);
     refuse(c, s->nsp->name, message, data);
-    /* The connection may have broken on the way; then this has been done. */
-    if (s->state == SIO_SOCKET_CONNECTING)
-        sio_socket_abandon(s);
+    sio_socket_abandon(s);
 }
 
 void sio_decide(struct sio_server *io, sio_decision d, bool ok, str message, str data_json)

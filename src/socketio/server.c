@@ -5,7 +5,6 @@
 #include "socketio/server.h"
 
 #include "base/assert.h"
-#include "base/mem.h"
 #include "socketio/ack.h"
 #include "socketio/lifecycle.h"
 
@@ -84,6 +83,5 @@ void sio_server_fini(struct sio_server *io)
     id_table_free(&io->sockets);
     id_table_free(&io->decisions);
     map_free(&io->acks);
-    mem_free(io->fallen.items);
     buf_free(&io->head);
 }

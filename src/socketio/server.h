@@ -20,7 +20,6 @@
 #include "base/id.h"
 #include "engineio/server.h"
 #include "socketio/broadcast.h"
-#include "socketio/fallen.h"
 #include "socketio/graves.h"
 #include "socketio/namespace.h"
 #include "socketio/options.h"
@@ -81,7 +80,6 @@ struct sio_server {
     struct map questions;      /* internal: of struct sio_question, by namespace and id */
     struct buf head;           /* internal: scratch of encode.c */
     struct sio_graves graves;  /* internal: what dies with the iteration */
-    struct sio_fallen fallen;  /* internal: clients lost during a fan-out */
     uint32_t parents_made;     /* names them */
     uint64_t namespaces_made;
     struct sio_stats stats;

@@ -79,7 +79,7 @@ static void send_connect(struct sio_socket *s)
     (void)sio_send(s->client,
                    &(struct sio_outgoing){ SIO_CONNECT, s->nsp->name, SIO_NO_ID,
                                            &(struct sio_data){ .json = { json, sizeof json } } },
-                   0); /* a broken connection has ended s by now */
+                   0); /* a full queue ends the connection, and s with it, from the loop */
 }
 
 void sio_socket_accept(struct sio_socket *s)
@@ -96,7 +96,7 @@ void sio_socket_accept(struct sio_socket *s)
     sio_client_joined(s->client);
     own_room_joined(s);
     send_connect(s);
-    if (s->state == SIO_SOCKET_CONNECTED)
+    if (s->state == SIO_SOCKET_CONNECTED) /* unless who listens to rooms had it leave */
         io->events->on_connection(s);
 }
 
