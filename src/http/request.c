@@ -61,6 +61,11 @@ void http_request_doom(struct http_request *r, struct loop *l)
     loop_doom(l, &r->reap);
 }
 
+struct loop *http_request_loop(const struct http_request *r)
+{
+    return r->conn->server->loop;
+}
+
 str http_peer(struct http_request *r)
 {
     struct http_conn *c = r->conn;
