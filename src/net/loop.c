@@ -113,10 +113,15 @@ void loop_doom(struct loop *l, struct loop_job *job)
 
 void loop_timer(struct loop *l, struct timer *t, uint64_t delay_ms)
 {
+    uint64_t behind_ms = 0;
+
     if (!l->turning)
         read_clocks(l, clock_mono_us());
-    /* The wheel counts from its last advance, which may be long ago after an idle wait. */
-    timer_start(&l->timers, t, l->now_ms - l->timers.now_ms + delay_ms);
+    /* The wheel counts from its last advance, which may be long ago after an idle wait (or, in a
+     * test that advances it by itself, still to come). */
+    if (l->now_ms > l->timers.now_ms)
+        behind_ms = l->now_ms - l->timers.now_ms;
+    timer_start(&l->timers, t, behind_ms + delay_ms);
 }
 
 /* How long to wait. Whole milliseconds from a clock that is rounded down: the wait ends at or after

@@ -110,6 +110,12 @@ static inline void pair_close(struct pair *p)
     pair_turn();
 }
 
+/* Time passes, as far as timers are concerned. */
+static inline void pair_jump(uint64_t delay_ms)
+{
+    wheel_advance(&loop.timers, loop.timers.now_ms + delay_ms);
+}
+
 /* The peer sends. */
 static inline void pair_say(struct pair *p, const void *data, size_t n)
 {
