@@ -90,3 +90,20 @@ void eio_server_decide(struct eio_server *e, eio_handshake id, bool allow, const
     else
         eio_refuse(e, r, EIO_ERROR_FORBIDDEN, str_of(message ? message : ""), "");
 }
+
+void eio_handshake_refuse_all(struct eio_server *e)
+{
+    for (uint32_t i = 0; i < e->handshakes.cap; i++) {
+        struct handshake *hs = e->handshakes.slots[i].object;
+        if (!hs)
+            continue;
+        struct http_request *r = hs->request;
+        forget(hs);
+        (void)busy(e, r);
+    }
+}
+
+bool eio_handshake_open(const struct eio_server *e, eio_handshake id)
+{
+    return id_get(&e->handshakes, id) != NULL;
+}

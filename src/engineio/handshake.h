@@ -12,4 +12,7 @@ void eio_handshake_begin(struct eio_server *e, struct http_request *r, const str
 /* r's client left before the owner decided. */
 void eio_handshake_abort(struct http_request *r);
 
+/* The server is closing: nobody will decide any more. */
+void eio_handshake_refuse_all(struct eio_server *e);
+
 #endif

@@ -158,8 +158,7 @@ void eio_polling_open(struct eio_server *e, struct http_request *r)
 void eio_polling_free(struct eio_polling *p)
 {
     ASSERT(!p->get);
-    list_remove(&p->flush.link);
-    loop_timer_stop(server_of(p)->loop, &p->upgrade);
+    ASSERT(!timer_running(&p->upgrade));
     queue_drop(p);
     mem_free(p->queue);
     mem_free(p);
@@ -314,6 +313,8 @@ void eio_polling_release(struct eio_polling *p, char last, bool with_queue)
     struct eio_server *e = server_of(p);
     struct http_request *r;
 
+    loop_timer_stop(e->loop, &p->upgrade);
+    list_remove(&p->flush.link);
     if (p->get && with_queue) {
         flush(p, last);
     } else if ((r = p->get)) {

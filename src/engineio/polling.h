@@ -34,7 +34,7 @@ struct eio_polling {
 
 /* Opens a session for the GET r and answers it with the open packet. */
 void eio_polling_open(struct eio_server *e, struct http_request *r);
-/* Frees p; its requests are answered. */
+/* Frees p, which was released; does not need the server any more. */
 void eio_polling_free(struct eio_polling *p);
 
 void eio_polling_get(struct eio_polling *p, struct http_request *r);

@@ -189,6 +189,7 @@ void eio_server_close(struct eio_server *e, enum eio_reason reason)
     for (struct list *at = e->all.next; at != &e->all; at = at->next)
         eio_session_close(container_of(at, struct eio_session, link), reason, true);
     eio_websocket_drop_surplus(e);
+    eio_handshake_refuse_all(e);
 }
 
 void eio_server_fini(struct eio_server *e)
