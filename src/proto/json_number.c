@@ -1,10 +1,9 @@
 /* proto/json_number.c - numbers: JSON text <-> double, int64.
  *
- * Reading is exact (round to nearest), writing is ECMAScript's Number::toString: the fewest digits
- * that read back as the same double, closest to it when several qualify. Both have a fast path for
- * numbers of at most 15 digits, which floating point itself gets right, and fall back to the C
- * library. The locale's decimal point never matters: text given to the library is made of digits
- * and an exponent.
+ * Reading is exact (round to nearest): one operation on two exact doubles, or one division in 128
+ * bits, or the C library where neither suffices. Writing lays out the shortest digits
+ * (json_shortest.c) the way ECMAScript does. The locale's decimal point never matters: text given
+ * to the library is made of digits and an exponent.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,22 +14,18 @@
 #include <stdlib.h>
 
 #include "proto/json_scan.h"
+#include "proto/json_shortest.h"
 
 enum {
-    DIGITS_SURE = 15,  /* decimals of up to so many digits survive a double */
-    DIGITS_MAX = 17,   /* so many tell any two doubles apart */
     DIGITS_KEPT = 800, /* more than 767 never change how a decimal rounds, but for being zero */
-    POWER_EXACT = 22,  /* the largest power of ten that is a double */
+    FIVES_MAX = 27,    /* the largest power of five within 64 bits */
     EXPONENT_BOUND = 1 << 20,
     NUMBER_CHARS = 32 /* "-0.00000" and 17 digits, or 21 digits */
 };
 
-#define INTEGER_EXACT 9007199254740992.0 /* 2^53 */
+__extension__ typedef unsigned __int128 wide;
 
-static const double powers[POWER_EXACT + 1] = {
-    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-};
+#define INTEGER_EXACT 9007199254740992.0 /* 2^53 */
 
 /* --- Reading --- */
 
@@ -123,17 +118,36 @@ static double round_slowly(const struct decimal *d)
     return strtod(text, NULL);
 }
 
+/* mantissa / 10^places, rounded once: the quotient in 64 bits or more, its last bit standing for
+ * what is left over, is exact enough to decide. */
+static double divide(uint64_t mantissa, int places)
+{
+    int shift = 63 + __builtin_clzll(mantissa);
+    wide dividend = (wide)mantissa << shift, quotient;
+    uint64_t fives = 1;
+
+    for (int i = 0; i < places; i++)
+        fives *= 5;
+    quotient = dividend / fives;
+    if (quotient * fives != dividend)
+        quotient |= 1;
+    return ldexp((double)quotient, -shift - places);
+}
+
 static double to_double(const struct decimal *d)
 {
+    bool whole = d->digits <= 19; /* the mantissa is all there is */
     double n;
 
     if (d->digits == 0)
         n = 0;
-    else if (d->digits <= 19 && d->mantissa <= (uint64_t)INTEGER_EXACT &&
-             d->exponent >= -POWER_EXACT && d->exponent <= POWER_EXACT)
+    else if (whole && d->mantissa <= (uint64_t)INTEGER_EXACT && d->exponent >= -JSON_POWER_MAX &&
+             d->exponent <= JSON_POWER_MAX)
         /* two exact doubles and one operation: rounded once, so rounded right */
-        n = d->exponent < 0 ? (double)d->mantissa / powers[-d->exponent]
-                            : (double)d->mantissa * powers[d->exponent];
+        n = d->exponent < 0 ? (double)d->mantissa / json_powers[-d->exponent]
+                            : (double)d->mantissa * json_powers[d->exponent];
+    else if (whole && d->exponent < 0 && d->exponent >= -FIVES_MAX)
+        n = divide(d->mantissa, (int)-d->exponent);
     else
         n = round_slowly(d);
     return d->negative ? -n : n;
@@ -174,81 +188,8 @@ int json_integer(str value, int64_t *out)
 
 /* --- Writing --- */
 
-/* A positive number as digits * 10^(exponent - count + 1): d.ddd times ten to the exponent. */
-struct shortest {
-    uint64_t digits;
-    int exponent;
-};
-
-/* Finds at most 15 digits that make exactly n, if there are any. A decimal that short is the only
- * one of its length near n, hence the shortest; that it is n's is proved by dividing back. */
-static bool shorten_fast(double n, struct shortest *out)
-{
-    int exponent2, exponent, scale;
-    uint64_t digits;
-
-    frexp(n, &exponent2);
-    exponent = ((exponent2 - 1) * 1233) >> 12; /* log10(2): at most one too small in this range */
-    if (exponent < -8 || exponent >= DIGITS_SURE)
-        return false;
-    if (exponent >= 0 ? n >= powers[exponent + 1] : n * powers[-exponent - 1] >= 1)
-        exponent++;
-    scale = DIGITS_SURE - 1 - exponent;
-    if (scale < 0 || scale > POWER_EXACT)
-        return false;
-    digits = (uint64_t)(n * powers[scale] + 0.5);
-    if (digits == 0 || digits >= UINT64_C(1000000000000000) || (double)digits / powers[scale] != n)
-        return false;
-    *out = (struct shortest){ digits, exponent };
-    return true;
-}
-
-/* Whether the decimal reads back as n. */
-static bool reads_back(double n, const struct shortest *s, int precision)
-{
-    char text[NUMBER_CHARS];
-
-    snprintf(text, sizeof text, "%llue%d", (unsigned long long)s->digits,
-             s->exponent - precision + 1);
-    return strtod(text, NULL) == n;
-}
-
-/* n rounded to so many digits. */
-static struct shortest rounded(double n, int precision)
-{
-    char text[NUMBER_CHARS + 16];
-    struct shortest s = { 0 };
-    const char *p = text;
-
-    snprintf(text, sizeof text, "%.*e", precision - 1, n);
-    for (; *p != 'e'; p++)
-        if (json_is_digit(*p)) /* the rest is the locale's decimal point */
-            s.digits = s.digits * 10 + (uint64_t)(*p - '0');
-    s.exponent = atoi(p + 1);
-    return s;
-}
-
-static struct shortest shorten(double n)
-{
-    bool subnormal = n < 0x1p-1022;
-    int exponent2;
-    bool power_of_two = frexp(n, &exponent2) == 0.5;
-
-    for (int precision = subnormal ? 1 : DIGITS_SURE; precision < DIGITS_MAX; precision++) {
-        struct shortest s = rounded(n, precision);
-        if (reads_back(n, &s, precision))
-            return s;
-        /* Above a power of two doubles lie twice as far apart as below it: the next decimal up may
-         * still read back although the nearest, below, does not. */
-        s.digits++;
-        if (power_of_two && reads_back(n, &s, precision))
-            return s;
-    }
-    return rounded(n, DIGITS_MAX);
-}
-
 /* Writes digits and exponent the way ECMA-262, 6.1.6.1.20 does. Returns the end. */
-static char *lay_out(char *to, const struct shortest *s)
+static char *lay_out(char *to, const struct json_shortest *s)
 {
     char digits[24];
     uint64_t left = s->digits;
@@ -286,7 +227,7 @@ static char *lay_out(char *to, const struct shortest *s)
 void json_write_number(struct buf *b, double n)
 {
     char text[NUMBER_CHARS], *to = text;
-    struct shortest s;
+    struct json_shortest s;
 
     if (!isfinite(n)) {
         buf_add(b, STR("null"));
@@ -300,8 +241,7 @@ void json_write_number(struct buf *b, double n)
         *to++ = '-';
         n = -n;
     }
-    if (!shorten_fast(n, &s))
-        s = shorten(n);
+    s = json_shorten(n);
     to = lay_out(to, &s);
     buf_append(b, text, (size_t)(to - text));
 }

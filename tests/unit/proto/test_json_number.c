@@ -219,6 +219,25 @@ static void reads_exactly(void **state)
     assert_true(n == 15);
 }
 
+/* Every way of rounding gives what strtod() gives, at every length and exponent. */
+static void reads_as_the_library_does(void **state)
+{
+    uint64_t x = 88172645463325252u;
+    char text[64];
+    (void)state;
+
+    for (int i = 0; i < 40000; i++) {
+        double n = 0, want;
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        snprintf(text, sizeof text, "%llue%d", (unsigned long long)(x >> x % 61), i % 70 - 40);
+        if (i % 4 == 0) /* the digits of a double, and a few more */
+            snprintf(text, sizeof text, "%.*e", i % 24, of_bits((x >> 12) | (x % 0x7fe) << 52));
+        want = strtod(text, NULL);
+        assert_int_equal(json_number(str_of(text), &n), 0);
+        assert_int_equal(bits_of(n), bits_of(want));
+    }
+}
+
 static void refuses_other_types(void **state)
 {
     static const str others[] = { TEXT("null"), TEXT("\"1\""), TEXT("[1]"), TEXT(""),
@@ -284,5 +303,5 @@ static void locale_does_not_matter(void **state)
 TEST_MAIN(cmocka_unit_test(writes_as_stringify_does), cmocka_unit_test(writes_what_is_no_number),
           cmocka_unit_test(writes_integers), cmocka_unit_test(every_double_survives),
           cmocka_unit_test(short_decimals_stay_short), cmocka_unit_test(reads_exactly),
-          cmocka_unit_test(refuses_other_types), cmocka_unit_test(reads_integers),
-          cmocka_unit_test(locale_does_not_matter))
+          cmocka_unit_test(reads_as_the_library_does), cmocka_unit_test(refuses_other_types),
+          cmocka_unit_test(reads_integers), cmocka_unit_test(locale_does_not_matter))
