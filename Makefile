@@ -50,10 +50,13 @@ fuzz:
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
 install: build
-	@meson install -C $(BUILD) --quiet
+	@meson install -C $(BUILD) --quiet --no-rebuild
+	@install -d $(DESTDIR)$(PREFIX)/share/atrium/client
+	@install -m 644 $(BUILD)/client/* $(DESTDIR)$(PREFIX)/share/atrium/client
+	@echo "Installed $(DESTDIR)$(PREFIX)/bin/atrium"
 
 docs: build
-	@python3 tools/settings_doc.py $(BUILD)/atrium > docs/settings.md
+	@$(BUILD)/atrium config --markdown > docs/settings.md
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
