@@ -96,10 +96,11 @@ static const char *read_event(struct decoder *d)
 
 static const char *read_data(struct decoder *d, unsigned depth_max)
 {
-    const char *p = json_skip_space(d->p, d->end), *end = d->end;
+    const char *p = d->p, *end = d->end;
     bool array, object, string;
 
-    if (json_check(str_n(d->p, (size_t)(end - d->p)), depth_max) < 0)
+    /* White space here is the id 0 to a JavaScript server, and none to anybody else. */
+    if (json_is_space(*p) || json_check(str_n(p, (size_t)(end - p)), depth_max) < 0)
         return "invalid payload";
     while (json_is_space(end[-1]))
         end--;

@@ -60,7 +60,7 @@ static const struct good {
     { "2[\"Connect\"]", SIO_EVENT, 0, "/", -1, "[\"Connect\"]", "\"Connect\"" },
     { "2[\"a\",\"connect\"]", SIO_EVENT, 0, "/", -1, "[\"a\",\"connect\"]", "\"a\"" },
     { "2[\"a]\\\"\",1]", SIO_EVENT, 0, "/", -1, "[\"a]\\\"\",1]", "\"a]\\\"\"" },
-    { "2 [ \"a\" , 1 ] \n", SIO_EVENT, 0, "/", -1, "[ \"a\" , 1 ]", "\"a\"" },
+    { "2[ \"a\" , 1 ] \n", SIO_EVENT, 0, "/", -1, "[ \"a\" , 1 ]", "\"a\"" },
     { "2[\"a\",1.10,12345678901234567890]", SIO_EVENT, 0, "/", -1,
       "[\"a\",1.10,12345678901234567890]", "\"a\"" }, /* forwarded as it came */
     { "2[\"a\",{\"_placeholder\":true,\"num\":5}]", SIO_EVENT, 0, "/", -1,
@@ -146,6 +146,7 @@ static const char *const bad[] = {
     "0/ns,[]",
     "0/ns,\"a\"",
     "0 ",
+    "0 {}",
     /* DISCONNECT has none */
     "1{}",
     "1[]",
@@ -173,6 +174,9 @@ static const char *const bad[] = {
     "2x",
     "2[a]",
     "2 ",
+    "2 [\"a\"]",
+    "2/ns,\t[\"a\"]",
+    "21\n[\"a\"]",
     "2[\"a\"]\x01",
     "2,[\"a\"]",
     "2-1[\"a\"]",
