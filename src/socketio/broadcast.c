@@ -38,17 +38,15 @@ struct cast {
 
 static inline void cast_to(struct cast *c, struct sio_socket *s)
 {
-    struct eio_session *session = &s->client->session;
-
     /* In rooms already, but its CONNECT has yet to be answered (2.2). */
     if (s->state != SIO_SOCKET_CONNECTED)
         return;
-    if (c->is_volatile && !eio_session_writable(session)) {
+    if (c->is_volatile && !sio_client_idle(s->client)) {
         c->dropped++;
         return;
     }
     /* A queue that overflows ends its session from the loop, not while the hub is walked. */
-    if (eio_session_send(session, c->frames.msgs, c->frames.count) == 0)
+    if (eio_session_send(&s->client->session, c->frames.msgs, c->frames.count) == 0)
         c->sent++;
 }
 

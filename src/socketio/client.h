@@ -29,6 +29,13 @@ static inline struct sio_server *sio_client_server(const struct sio_client *c)
     return c->session.server->owner;
 }
 
+/* The volatile rule (2.3): on WebSocket nothing waits for the kernel or for this iteration's flush,
+ * on polling a GET waits and nothing is promised to it yet. */
+static inline bool sio_client_idle(const struct sio_client *c)
+{
+    return eio_session_writable(&c->session) && eio_session_queued(&c->session) == 0;
+}
+
 /* The callbacks that make an engine serve clients. */
 void sio_client_events(struct eio_events *out);
 
