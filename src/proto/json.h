@@ -28,7 +28,8 @@ enum json_type {
 };
 
 /* Checks that text is exactly one JSON value (white space around it allowed), valid UTF-8, at most
- * `depth` containers deep (JSON_DEPTH when that is less). ATR_ESYNTAX, ATR_EENCODING or ATR_ELIMIT. */
+ * `depth` containers deep (JSON_DEPTH when that is less). ATR_ESYNTAX, ATR_EENCODING or ATR_ELIMIT.
+ */
 int json_check(str text, unsigned depth) MUST_CHECK;
 
 /* --- Reader. Works on text that json_check() accepted, or that json_write_*() made; on other text

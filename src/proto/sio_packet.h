@@ -55,12 +55,12 @@ void sio_packet_head(struct buf *out, enum sio_type type, uint32_t attachments, 
 /* Upper bound of what sio_packet_head() appends. */
 size_t sio_packet_head_size(str nsp);
 
-/* Whether a peer may not send an event of that name (connect, disconnect, ...), however it is spelled.
- * token: with quotes. */
+/* Whether a peer may not send an event of that name (connect, disconnect, ...), however it is
+ * spelled. token: with quotes. */
 bool sio_event_reserved(str token);
 
-/* Binary packets: every {"_placeholder":true,"num":k} in the checked text has an integer k from 0 to
- * count - 1. ATR_EPROTOCOL otherwise. */
+/* Binary packets: every {"_placeholder":true,"num":k} in the checked text has an integer k from 0
+ * to count - 1. ATR_EPROTOCOL otherwise. */
 int sio_placeholders_check(str json, uint32_t count) MUST_CHECK;
 
 /* If value is a placeholder object returns its number, else -1. */
