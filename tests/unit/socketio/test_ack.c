@@ -1,4 +1,5 @@
-/* tests/unit/socketio/test_ack.c - acknowledgements both ways between the server and one socket (2.3).
+/* tests/unit/socketio/test_ack.c - acknowledgements both ways between the server and one socket
+ * (2.3).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -132,9 +133,8 @@ static void leaving_fails_what_is_open(void **state)
     g->on_disconnect = note_order;
     peer_join(&p, g);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(sio_socket_emit_ack(g->last, DATA("[\"q\"]"), 0, i == 1 ? 9999 : 0,
-                                             note_ack, NULL),
-                         0);
+        assert_int_equal(
+            sio_socket_emit_ack(g->last, DATA("[\"q\"]"), 0, i == 1 ? 9999 : 0, note_ack, NULL), 0);
     peer_say(&p, "431[]");
     assert_acks("0[] ");
     peer_close(&p);

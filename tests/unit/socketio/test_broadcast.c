@@ -48,7 +48,8 @@ static void check_counts(const char *want)
 }
 
 #define TARGET(...) (&(struct sio_target){ __VA_ARGS__ })
-#define ROOMS(...)  .rooms = (str[]){ __VA_ARGS__ }, .room_count = sizeof((str[]){ __VA_ARGS__ }) / sizeof(str)
+#define ROOMS(...)                                                                                 \
+    .rooms = (str[]){ __VA_ARGS__ }, .room_count = sizeof((str[]){ __VA_ARGS__ }) / sizeof(str)
 #define EXCEPT(...)                                                                                \
     .except = (str[]){ __VA_ARGS__ }, .except_count = sizeof((str[]){ __VA_ARGS__ }) / sizeof(str)
 

@@ -23,8 +23,9 @@ static void emits(void **state)
                      0);
     peer_say(&p, "40/n");
     assert_int_equal(sio_socket_emit(g->last, DATA("[\"c\"]"), SIO_LOCAL | SIO_NO_COMPRESS), 0);
-    assert_heard(&p, "42[\"a\",{\"x\":[1.50]}] 452-[\"b\",{\"_placeholder\":true,\"num\":0}] b(one) "
-                     "b() 40/n,{\"sid\":\"$\"} 42/n,[\"c\"]");
+    assert_heard(&p,
+                 "42[\"a\",{\"x\":[1.50]}] 452-[\"b\",{\"_placeholder\":true,\"num\":0}] b(one) "
+                 "b() 40/n,{\"sid\":\"$\"} 42/n,[\"c\"]");
     assert_int_equal(g->io.stats.events_out, 3);
     peer_close(&p);
 }
@@ -39,13 +40,13 @@ static void emits_many_attachments(void **state)
     for (int i = 0; i < 12; i++)
         bytes[i] = STR("x");
     peer_join(&p, g);
-    assert_int_equal(
-        sio_socket_emit(g->last, &(struct sio_data){ STR("[\"b\"]"), bytes, 12 }, 0), 0);
+    assert_int_equal(sio_socket_emit(g->last, &(struct sio_data){ STR("[\"b\"]"), bytes, 12 }, 0),
+                     0);
     assert_heard(&p, "4512-[\"b\"] b(x) b(x) b(x) b(x) b(x) b(x) b(x) b(x) b(x) b(x) b(x) b(x)");
     assert_int_equal(g->io.stats.limits_hit, 1);
-    assert_int_equal(
-        sio_socket_emit(g->last, &(struct sio_data){ STR("[\"b\"]"), bytes, EIO_MSGS_MAX }, 0),
-        ATR_ELIMIT);
+    assert_int_equal(sio_socket_emit(g->last,
+                                     &(struct sio_data){ STR("[\"b\"]"), bytes, EIO_MSGS_MAX }, 0),
+                     ATR_ELIMIT);
     assert_true(sio_socket_connected(g->last));
     peer_close(&p);
 }
