@@ -102,6 +102,11 @@ atr_io *atr_namespace_io(const atr_namespace *n)
     return n->io;
 }
 
+atr_namespace *atr_namespace_parent(const atr_namespace *n)
+{
+    return n->inner->parent ? n->inner->parent->user : NULL;
+}
+
 size_t atr_namespace_count(const atr_namespace *n)
 {
     return n->inner->hub.count;
@@ -254,8 +259,13 @@ static void on_namespace(struct sio_namespace *inner)
 
 static void on_namespace_gone(struct sio_namespace *inner)
 {
-    if (inner->user)
-        free_namespace(inner->user);
+    atr_namespace *n = inner->user;
+
+    if (!n)
+        return;
+    if (n->handlers.on_end)
+        n->handlers.on_end(n->user, n);
+    free_namespace(n);
     inner->user = NULL;
 }
 
