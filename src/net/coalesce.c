@@ -17,6 +17,7 @@
  */
 #include "net/coalesce.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 /* Beyond this a flush costs more than its pieces do. */
@@ -124,8 +125,8 @@ static void build(size_t bytes)
 
 str coalesce(struct loop *l, const struct stream_queue *q, size_t bytes)
 {
-    /* A message partly written cannot be shared; a single one needs no concatenation. */
-    if (q->count < 2 || q->offset || q->count > COALESCE_COUNT_MAX || bytes > COALESCE_BYTES_MAX)
+    ASSERT(q->offset == 0); /* a message partly written cannot be shared */
+    if (q->count < 2 || q->count > COALESCE_COUNT_MAX || bytes > COALESCE_BYTES_MAX)
         return (str){ 0 };
     if (!sequence_is(&cache.built, q)) {
         if (!sequence_is(&cache.seen, q)) {

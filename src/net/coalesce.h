@@ -12,7 +12,8 @@
 #include "net/queue.h"
 
 /* The bytes of the whole queue (`bytes` in all) in one piece, when streams flushed just before held
- * the same messages; else n == 0. Borrowed until the next call. */
+ * the same messages; else n == 0. Borrowed until the next call.
+ * Nothing of the queue may be written yet. */
 str coalesce(struct loop *l, const struct stream_queue *q, size_t bytes);
 
 /* Gives this thread's buffer back. */

@@ -250,8 +250,8 @@ void stream_resume(struct stream *s)
         return;
     s->paused = false;
     stream_interest(s);
-    loop_defer(s->loop,
-               &s->offer); /* also when on_data is on the stack and keeps bytes only later */
+    /* Even if nothing is kept: an on_data that is on the stack may keep something yet. */
+    loop_defer(s->loop, &s->offer);
 }
 
 /* --- Opening, ending, closing --- */

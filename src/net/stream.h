@@ -73,7 +73,8 @@ struct stream {
 };
 
 struct stream_stats { /* of this thread */
-    uint64_t bytes_in, bytes_out, reads, writes, messages_out;
+    uint64_t bytes_in, bytes_out, messages_out;
+    uint64_t reads, writes;            /* system calls: reads that gave something, all writes */
     uint64_t kept_bytes, queued_bytes; /* held right now, all streams; kept: the buffers' size */
     uint64_t coalesced;                /* flushes served from a shared concatenation */
 };

@@ -54,6 +54,7 @@ static ssize_t write_once(struct stream *s, bool fresh, size_t *asked)
     struct stream_queue *q = s->queue;
     str whole = { 0 };
 
+    stream_stats.writes++;
     if (q->count == 1)
         whole = str_n(queue_front(q)->data + q->offset, queue_front(q)->len - q->offset);
     else if (fresh && (whole = coalesce(s->loop, q, s->queued_bytes)).n)
@@ -68,7 +69,6 @@ static ssize_t write_once(struct stream *s, bool fresh, size_t *asked)
 
 static void took(struct stream *s, size_t n)
 {
-    stream_stats.writes++;
     stream_stats.bytes_out += n;
     stream_stats.queued_bytes -= n;
     s->queued_bytes -= (uint32_t)n;

@@ -247,6 +247,25 @@ static void half_close_is_noticed_while_paused(void **state)
     pair_close(&p);
 }
 
+/* Also when input came in between, for which epoll is not asked any more. */
+static void half_close_behind_unread_input_is_noticed(void **state)
+{
+    struct pair p;
+    (void)state;
+
+    pair_open(&p, 0);
+    stream_pause(p.stream);
+    pair_say(&p, "abc", 3);
+    pair_turn();
+    pair_turn();
+    assert_int_equal(p.ends, 0);
+    assert_int_equal(shutdown(p.peer, SHUT_WR), 0);
+    pair_turn();
+    assert_int_equal(p.ends, 1);
+    assert_int_equal(p.datas, 0);
+    pair_close(&p);
+}
+
 static void vanishing_is_noticed_while_paused(void **state)
 {
     struct pair p;
@@ -437,6 +456,34 @@ static void upgrade_hands_the_rest_over(void **state)
         }
 }
 
+static size_t give_and_close(struct pair *p, uint8_t *data, size_t n)
+{
+    struct stream *s = p->stream;
+    (void)data, (void)n;
+
+    stream_give(s, &second_events, &second);
+    stream_close(s, ATR_EREFUSED);
+    return 0;
+}
+
+/* A consumer that closes at once is not offered what was left. */
+static void upgrade_to_one_that_closes(void **state)
+{
+    struct pair p;
+    (void)state;
+
+    second = (struct pair){ 0 };
+    pair_open(&p, 0);
+    p.use = give_and_close;
+    pair_say(&p, "abc", 3);
+    pair_turn();
+    assert_int_equal(second.closes, 1);
+    assert_int_equal(second.datas, 0);
+    assert_int_equal(p.closes, 0);
+    p.stream = NULL;
+    pair_close(&p);
+}
+
 /* --- Ending --- */
 
 static void ending_writes_then_says_so_then_waits(void **state)
@@ -606,10 +653,11 @@ TEST_MAIN(PAIR_TEST(bytes_arrive), PAIR_TEST(unused_bytes_are_offered_again),
           PAIR_TEST(one_byte_at_a_time), PAIR_TEST(large_items_grow_geometrically),
           PAIR_TEST(pausing_keeps_and_resuming_offers), PAIR_TEST(paused_input_does_not_spin),
           PAIR_TEST(resuming_within_on_data), PAIR_TEST(half_close_is_noticed_while_paused),
+          PAIR_TEST(half_close_behind_unread_input_is_noticed),
           PAIR_TEST(vanishing_is_noticed_while_paused), PAIR_TEST(last_bytes_come_before_the_end),
           PAIR_TEST(closing_at_the_end), PAIR_TEST(closing_within_on_data),
           PAIR_TEST(closing_twice_tells_once), PAIR_TEST(upgrade_hands_the_rest_over),
-          PAIR_TEST(ending_writes_then_says_so_then_waits),
+          PAIR_TEST(upgrade_to_one_that_closes), PAIR_TEST(ending_writes_then_says_so_then_waits),
           PAIR_TEST(ending_does_not_wait_for_ever), PAIR_TEST(ending_after_the_peer_closes_at_once),
           PAIR_TEST(detached_end_tells_nobody), PAIR_TEST(answer_survives_unread_input),
           PAIR_TEST(unwatchable_descriptor_closes_from_the_loop))
