@@ -14,7 +14,7 @@ import * as panels from "./panels.js";
 import { lengthOf, nameList } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
-const NAME_MAX = 24, TEXT_MAX = 2000;
+const NAME_MAX = 24, ROOM_MAX = 32, TEXT_MAX = 2000;
 const TYPING_SHOWN = 5000, TYPING_SENT = 2000;
 const HOME = "general";
 const UNANSWERED = "The server did not answer.";
@@ -115,10 +115,7 @@ function connection() {
     asked = null;
   });
   socket.on("disconnect", (reason) => {
-    for (const room of rooms.values()) {
-      room.synced = false;
-      room.typing.clear();
-    }
+    for (const room of rooms.values()) room.lost();
     lost(reason === "io server disconnect" ? "closed" : "reconnecting");
     showTyping();
   });
@@ -140,7 +137,7 @@ function connection() {
   }));
   socket.on("chat message", (message) => inRoom(message.room, (room) => {
     room.typing.delete(message.user);
-    if (room.receive({ ...mark(message), live: true })) arrived(room);
+    if (room.receive(mark(message))) arrived(room);
   }));
   socket.on("members", (name, people) => inRoom(name, (room) => {
     room.people = new Map(people.map((p) => [p.id, p.name]));
@@ -202,6 +199,13 @@ function roomName(text) {
   return text.trim().replace(/^#+/u, "").replace(/\s+/gu, "-").replace(/[A-Z]/gu, (c) => c.toLowerCase());
 }
 
+function checkRoom(name) {
+  if (!name) return "Give the room a name.";
+  if (lengthOf(name) > ROOM_MAX) return `A room name has at most ${ROOM_MAX} characters.`;
+  return /[\x00-\x2c\x2f\x3a-\x5e\x60\x7b-\x7f]/u.test(name)
+    ? "A room name has only letters, digits, dots, dashes and underscores." : "";
+}
+
 function roomInAddress() {
   try {
     return roomName(decodeURIComponent(location.hash.match(/^#\/(.+)$/u)?.[1] ?? "")) || null;
@@ -237,8 +241,9 @@ function openRoom(name, focus = true) {
 
 /* Joins by name; the server has the last word on whether and how it may be written. */
 function joinRoom(wanted) {
-  const guess = roomName(wanted);
-  $("join-error").textContent = "";
+  const guess = roomName(wanted), wrong = checkRoom(guess);
+  $("join-error").textContent = wrong;
+  if (wrong) return;
   if (rooms.has(guess)) return joined(guess);
   joining.set(guess, new Room(guess));
   socket.emit("join", guess, (error, reply) => {
@@ -422,9 +427,7 @@ $("entry-form").addEventListener("submit", (event) => {
 });
 $("join-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = $("join-name").value.trim();
-  if (name) joinRoom(name);
-  else $("join-error").textContent = "Give the room a name.";
+  joinRoom($("join-name").value);
 });
 $("join-name").addEventListener("input", () => ($("join-error").textContent = ""));
 $("composer").addEventListener("submit", (event) => {

@@ -26,7 +26,7 @@ export class Log {
 
     this.box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     $("jump").addEventListener("click", () => {
-      this.toEnd(true);
+      this.toEnd();
       this.box.focus({ preventScroll: true });
     });
     $("earlier-button").addEventListener("click", () => actions.earlier());
@@ -70,10 +70,9 @@ export class Log {
     this.#jump();
   }
 
-  toEnd(smooth = false) {
+  toEnd() {
     this.stick = true;
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.box.scrollTo({ top: this.box.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
+    this.#pin();
     this.actions.read();
     this.#jump();
   }

@@ -116,6 +116,7 @@ function applyDrawers() {
   }
   $("open-people").disabled = !DRAWERS.people.narrow.matches;
   $("main").inert = opened !== null;
+  document.querySelector(".skip").inert = opened !== null;
   if (opened === "people") $("side").inert = true;
   document.body.classList.toggle("has-drawer", opened !== null);
 }

@@ -17,6 +17,7 @@ export class Room {
     this.synced = false;
     this.offset = null;         /* null: no history yet */
     this.highest = 0;           /* highest id the server sent, synced or not */
+    this.early = [];            /* what was broadcast before the replay was complete */
     this.more = false;          /* older messages exist on the server */
     this.readTo = null;         /* id of the last message read; null: not known yet */
     this.divider = null;        /* the "new" line stands above the first message after this id */
@@ -44,28 +45,35 @@ export class Room {
   receive(message) {
     this.highest = Math.max(this.highest, message.id);
     if (this.synced) this.offset = Math.max(this.offset ?? 0, this.highest);
+    else this.early.push(message);
     return this.add(message);
+  }
+
+  /* The connection ended: what comes next may leave a gap until the replay has closed it. */
+  lost() {
+    this.synced = false;
+    this.early = [];
+    this.typing.clear();
   }
 
   /* One batch of history: everything after our offset, or (fresh) the newest page of the room. */
   replay({ messages, fresh, more, done }) {
     if (fresh) {
-      const live = this.messages.filter((m) => m.id > (messages.at(-1)?.id ?? 0) && m.live);
       this.messages = [];
       this.ids.clear();
       this.highest = 0;
-      live.forEach((m) => this.receive(m));
       this.more = more === true;
     }
-    for (const message of messages) {
+    for (const message of fresh ? [...messages, ...this.early] : messages) {
       this.highest = Math.max(this.highest, message.id);
       this.add(message);
     }
     if (done) {
       this.synced = true;
-      this.offset = Math.max(this.offset ?? 0, this.highest);
-      if (fresh) this.offset = this.highest;
+      this.early = [];
+      this.offset = fresh ? this.highest : Math.max(this.offset ?? 0, this.highest);
       this.readTo ??= this.lastId;
+      if (fresh) this.readTo = Math.min(this.readTo, this.lastId);
     }
   }
 

@@ -53,9 +53,12 @@ export class Person {
     this.page.on("console", (message) => {
       if (/Content Security Policy|\[violation\]/iu.test(message.text())) this.faults.push(message.text());
     });
-    this.upgraded = new Promise((done) => {
-      this.page.once("websocket", (ws) => ws.on("framesent", ({ payload }) => payload === "5" && done()));
-    });
+    /* upgraded: this load of the page has moved from polling to WebSocket. */
+    let done = () => {};
+    const arm = () => (this.upgraded = new Promise((resolve) => (done = resolve)));
+    arm();
+    this.page.on("domcontentloaded", arm);
+    this.page.on("websocket", (ws) => ws.on("framesent", ({ payload }) => payload === "5" && done()));
   }
 
   get draft() {
@@ -73,6 +76,7 @@ export class Person {
     await this.page.getByRole("button", { name: "Enter" }).click();
     await this.draft.waitFor();
     await this.settled();
+    this.entered = true;
   }
 
   /* Connected, and the history of the room on screen is there. */
@@ -123,6 +127,8 @@ export class Person {
 
   async close() {
     everyone.delete(this);
+    /* Left in the middle of the upgrade, the server would hold the name until the ping timeout. */
+    if (this.entered) await Promise.race([this.upgraded, new Promise((done) => setTimeout(done, 2000))]);
     await this.context.close();
   }
 }
