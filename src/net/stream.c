@@ -1,4 +1,4 @@
-/* net/stream.c - the life of a stream: reading, pausing, ending, closing.
+/* net/stream.c - the life of a stream: opening, reading, pausing, closing.
  *
  * Invariants
  *   - on_data is called only by the loop (an event or a job), never from within a call of the
@@ -7,7 +7,7 @@
  *   - what epoll is asked for follows from the flags, through interest() alone. Pausing only sets a
  *     flag: EPOLLIN goes when input arrives meanwhile, so a short pause costs no system call.
  *
- * Writing is in stream_write.c. Start reading at on_events().
+ * Writing is in stream_write.c, ending in stream_end.c. Start reading at on_events().
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,19 +25,12 @@
 #include "base/slab.h"
 #include "net/coalesce.h"
 #include "net/queue.h"
-#include "net/stream_write.h"
+#include "net/stream_parts.h"
 
 _Thread_local struct stream_stats stream_stats;
 
 /* ROOM_MIN: the least worth a recv() behind kept bytes. FEW: what is cheaper copied than grown. */
 enum { KEPT_ROOM_MIN = 4096, KEPT_FEW = 4096 };
-
-struct stream_linger {
-    struct timer timer;
-    struct stream *stream;
-    uint32_t left; /* queued_bytes when the timer was started */
-    uint8_t class;
-};
 
 /* Closes from the loop: for trouble met inside a call of the owner, who expects no callback there.
  */
@@ -254,7 +247,7 @@ void stream_resume(struct stream *s)
     loop_defer(s->loop, &s->offer);
 }
 
-/* --- Opening, ending, closing --- */
+/* --- Opening and closing --- */
 
 static void on_flush(struct loop_job *job)
 {
@@ -293,17 +286,6 @@ static void reap(struct loop_job *job)
     mem_free(s);
 }
 
-static void stop_linger(struct stream *s)
-{
-    struct stream_linger *g = s->linger;
-
-    if (!g)
-        return;
-    loop_timer_stop(s->loop, &g->timer);
-    slab_free(g, g->class);
-    s->linger = NULL;
-}
-
 void stream_close(struct stream *s, int err)
 {
     int fd = s->watch.fd;
@@ -311,7 +293,7 @@ void stream_close(struct stream *s, int err)
     if (s->closing)
         return; /* both ends may give up at once */
     s->closing = true;
-    stop_linger(s);
+    stream_stop_linger(s);
     loop_unwatch(s->loop, &s->watch);
     if (fd >= 0)
         close(fd);
@@ -323,85 +305,6 @@ void stream_close(struct stream *s, int err)
     s->flush.run = reap;
     loop_doom(s->loop, &s->flush);
     s->events->on_close(s, err);
-}
-
-static void on_linger(struct timer *t)
-{
-    struct stream_linger *g = container_of(t, struct stream_linger, timer);
-    struct stream *s = g->stream;
-
-    if (s->finished || s->queued_bytes == g->left) {
-        stream_close(s, s->finished ? 0 : ATR_ETIMEOUT);
-        return;
-    }
-    g->left = s->queued_bytes;
-    loop_timer(s->loop, t, STREAM_STALL_MS);
-}
-
-static void linger(struct stream *s, uint64_t delay_ms)
-{
-    uint8_t class;
-
-    if (!s->linger) {
-        s->linger = slab_alloc(sizeof *s->linger, &class);
-        *s->linger = (struct stream_linger){ .stream = s, .class = class };
-        timer_init(&s->linger->timer, on_linger);
-    }
-    s->linger->left = s->queued_bytes;
-    loop_timer(s->loop, &s->linger->timer, delay_ms);
-}
-
-void stream_finish(struct stream *s)
-{
-    /* A peer that finished sending before waits for nothing but our answer. */
-    if (s->drained || shutdown(s->watch.fd, SHUT_WR) < 0) {
-        stream_close(s, 0);
-        return;
-    }
-    s->finished = true;
-    linger(s, STREAM_LINGER_MS);
-}
-
-void stream_end(struct stream *s)
-{
-    if (s->closing || s->ending)
-        return;
-    s->ending = true;
-    stream_interest(s);
-    if (s->watch.fd < 0)
-        return; /* the fault is told from the loop */
-    if (s->queue)
-        linger(s, STREAM_STALL_MS);
-    else
-        stream_finish(s);
-}
-
-static size_t orphan_data(struct stream *s, uint8_t *data, size_t n)
-{
-    (void)s, (void)data;
-    return n;
-}
-
-static void orphan_end(struct stream *s)
-{
-    (void)s;
-}
-
-static void orphan_close(struct stream *s, int err)
-{
-    (void)s, (void)err;
-}
-
-void stream_end_detached(struct stream *s)
-{
-    static const struct stream_events orphan = { .on_data = orphan_data,
-                                                 .on_end = orphan_end,
-                                                 .on_close = orphan_close };
-    if (s->closing)
-        return;
-    s->events = &orphan;
-    s->owner = NULL;
-    stream_end(s);
 }
 
 /* --- Details --- */

@@ -9,13 +9,12 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "net/stream_write.h"
-
 #include <errno.h>
 #include <sys/socket.h>
 
 #include "net/coalesce.h"
 #include "net/queue.h"
+#include "net/stream_parts.h"
 
 enum { WRITE_IOV_MAX = 256 };
 

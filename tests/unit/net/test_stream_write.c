@@ -200,75 +200,6 @@ static void writing_to_a_vanished_peer_closes(void **state)
     pair_close(&p);
 }
 
-static void ending_while_blocked(void **state)
-{
-    struct pair p;
-    static uint8_t out[300000];
-    size_t got = 0;
-    (void)state;
-
-    pair_open(&p, 4096);
-    send_more(&p);
-    pair_turn();
-    stream_end(p.stream);
-    assert_int_equal(loop.timers.count, 1); /* a peer that takes nothing is not waited for long */
-    for (int i = 0; i < 10000 && got < sizeof out; i++) {
-        got += pair_hear(&p, out + got, 1000);
-        pair_say(&p, "x", 1); /* dropped */
-        pair_turn();
-    }
-    assert_int_equal(got, sizeof out);
-    assert_true(pair_heard_end(&p));
-    assert_int_equal(p.closes + p.datas + p.drains, 0);
-    close(p.peer);
-    p.peer = -1;
-    pair_turn();
-    assert_int_equal(p.closes, 1);
-    assert_int_equal(p.err, 0);
-    pair_close(&p);
-}
-
-/* Whoever takes a little now and then may take long; whoever takes nothing is cut off. */
-static void ending_to_a_peer_that_does_not_read(void **state)
-{
-    struct pair p;
-    static uint8_t out[300000];
-    (void)state;
-
-    pair_open(&p, 4096);
-    send_more(&p);
-    pair_turn();
-    stream_end(p.stream);
-    for (int i = 0; i < 3; i++) {
-        assert_true(pair_hear(&p, out, 20000) > 0);
-        pair_turn();
-        pair_jump(STREAM_STALL_MS + 1);
-        assert_int_equal(p.closes, 0);
-    }
-    pair_jump(STREAM_STALL_MS + 1);
-    assert_int_equal(p.closes, 1);
-    assert_int_equal(p.err, ATR_ETIMEOUT);
-    pair_close(&p);
-}
-
-static void ending_while_blocked_and_the_peer_vanishes(void **state)
-{
-    struct pair p;
-    (void)state;
-
-    pair_open(&p, 4096);
-    send_more(&p);
-    pair_turn();
-    stream_end(p.stream);
-    close(p.peer);
-    p.peer = -1;
-    for (int i = 0; i < 3; i++)
-        pair_turn();
-    assert_int_equal(p.closes, 1);
-    assert_true(p.err < 0);
-    pair_close(&p);
-}
-
 /* --- Concatenation --- */
 
 enum { CROWD = 50 };
@@ -538,9 +469,7 @@ static void endless_queue_is_refused(void **state)
 TEST_MAIN(PAIR_TEST(one_write_per_turn), PAIR_TEST(thousands_of_messages_in_one_turn),
           PAIR_TEST(partial_writes), PAIR_TEST(blocked_stream_does_not_spin),
           PAIR_TEST(drained_stream_may_send_more), PAIR_TEST(closing_within_on_drain),
-          PAIR_TEST(writing_to_a_vanished_peer_closes), PAIR_TEST(ending_while_blocked),
-          PAIR_TEST(ending_to_a_peer_that_does_not_read),
-          PAIR_TEST(ending_while_blocked_and_the_peer_vanishes),
+          PAIR_TEST(writing_to_a_vanished_peer_closes),
           PAIR_TEST(same_messages_are_concatenated_once), PAIR_TEST(different_messages_do_not_mix),
           PAIR_TEST(recycled_addresses_are_not_confused), PAIR_TEST(partly_written_concatenations),
           PAIR_TEST(warm_echo_allocates_nothing), PAIR_TEST(warm_broadcast_allocates_nothing),

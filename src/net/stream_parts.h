@@ -5,8 +5,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef NET_STREAM_WRITE_H
-#define NET_STREAM_WRITE_H
+#ifndef NET_STREAM_PARTS_H
+#define NET_STREAM_PARTS_H
 
 #include "net/stream.h"
 
@@ -22,5 +22,6 @@ void stream_fault(struct stream *s, int err);
 
 /* The queue of an ending stream is written. */
 void stream_finish(struct stream *s);
+void stream_stop_linger(struct stream *s);
 
 #endif
