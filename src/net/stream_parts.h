@@ -1,5 +1,5 @@
-/* net/stream_write.h - what the two halves of a stream, stream.c and stream_write.c, owe each
- * other.
+/* net/stream_parts.h - what the parts of a stream owe each other: stream.c, stream_write.c and
+ * stream_end.c.
  *
  * Internal to net.
  *
