@@ -13,6 +13,8 @@
 #include "http/router.h"
 #include "http/server.h"
 
+enum { SITE_TURNS_MAX = 5000 };
+
 struct site {
     struct loop loop;
     struct http_server server;
@@ -21,9 +23,14 @@ struct site {
 
 void site_open(struct site *t, const struct http_limits *limits); /* NULL: the defaults */
 void site_close(struct site *t); /* and checks that no connection is left */
-/* Turns until *flag is true. */
-void site_until(struct site *t, const bool *flag);
 void site_turns(struct site *t, int n);
+/* Turns until the condition holds. */
+#define site_until(site, condition)                                                                \
+    do {                                                                                           \
+        for (int until_turns = 0; until_turns < SITE_TURNS_MAX && !(condition); until_turns++)     \
+            site_turns(site, 1);                                                                   \
+        assert_true(condition);                                                                    \
+    } while (0)
 
 struct client {
     struct site *site;

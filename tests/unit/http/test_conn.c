@@ -190,9 +190,9 @@ static void holds_pipelined_back(void **state)
     open_with(&f, NULL);
     f.echo.hold = true;
     client_say(&f.client, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
-    site_until(&f.site, &f.echo.requested);
+    site_until(&f.site, f.echo.requested);
     client_say(&f.client, "GET /3 HTTP/1.1\r\nHost: x\r\n\r\n");
-    site_turns(&f.site, 5);
+    site_turns(&f.site, 5); /* nothing happens */
     assert_int_equal(f.echo.requests, 1);
     f.echo.hold = false;
     assert_str(f.echo.held->head.path, "/1");
@@ -335,18 +335,18 @@ static void tells_of_a_client_that_left(void **state)
     open_with(&f, NULL);
     f.echo.hold = true;
     client_say(&f.client, "GET /poll HTTP/1.1\r\nHost: x\r\n\r\n");
-    site_until(&f.site, &f.echo.requested);
+    site_until(&f.site, f.echo.requested);
     client_close(&f.client);
-    site_until(&f.site, &f.echo.aborted);
+    site_until(&f.site, f.echo.aborted);
     assert_int_equal(f.echo.aborts, 1);
     assert_int_equal(f.site.server.stats.aborted, 1);
 
     f.echo.aborted = f.echo.headed = false;
     client_open(&f.client, &f.site);
     client_say(&f.client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n0123");
-    site_until(&f.site, &f.echo.headed);
+    site_until(&f.site, f.echo.headed);
     client_close(&f.client);
-    site_until(&f.site, &f.echo.aborted);
+    site_until(&f.site, f.echo.aborted);
     assert_int_equal(f.echo.aborts, 2);
     assert_int_equal(f.echo.requests, 1);
     finish(&f);
@@ -361,7 +361,7 @@ static void aborts_on_half_close_and_reset(void **state)
     open_with(&f, NULL);
     f.echo.hold = true;
     client_say(&f.client, "GET /poll HTTP/1.1\r\nHost: x\r\n\r\n");
-    site_until(&f.site, &f.echo.requested);
+    site_until(&f.site, f.echo.requested);
     shutdown(f.client.fd, SHUT_WR);
     client_until_ended(&f.client);
     assert_int_equal(f.echo.aborts, 1);
@@ -370,10 +370,10 @@ static void aborts_on_half_close_and_reset(void **state)
     f.echo.aborted = f.echo.requested = false;
     client_open(&f.client, &f.site);
     client_say(&f.client, "GET /poll HTTP/1.1\r\nHost: x\r\n\r\n");
-    site_until(&f.site, &f.echo.requested);
+    site_until(&f.site, f.echo.requested);
     setsockopt(f.client.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     client_close(&f.client);
-    site_until(&f.site, &f.echo.aborted);
+    site_until(&f.site, f.echo.aborted);
     assert_int_equal(f.echo.aborts, 2);
     finish(&f);
 }
