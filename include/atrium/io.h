@@ -47,6 +47,8 @@ ATR_API atr_namespace *atr_io_of_matching(
     atr_io *io, void (*match)(void *user, atr_str name, atr_str auth, atr_decision d), void *user);
 ATR_API atr_str atr_namespace_name(const atr_namespace *n);
 ATR_API atr_io *atr_namespace_io(const atr_namespace *n);
+/* The parent whose child n is; NULL when n is no dynamic namespace. */
+ATR_API atr_namespace *atr_namespace_parent(const atr_namespace *n);
 ATR_API size_t atr_namespace_count(const atr_namespace *n); /* connected sockets, of this node */
 
 /* An event from a client. */
@@ -71,6 +73,8 @@ typedef struct atr_namespace_handlers {
     void (*on_drain)(void *user, atr_socket *s);
     /* Something goes out to s. Costs a call per recipient: leave NULL when unused. */
     void (*on_outgoing)(void *user, atr_socket *s, const atr_data *data);
+    /* A dynamic namespace has ended; n is valid until the callback returns. The last about it. */
+    void (*on_end)(void *user, atr_namespace *n);
 } atr_namespace_handlers;
 #define ATR_NAMESPACE_HANDLERS_INIT                                                                \
     {                                                                                              \
