@@ -1,0 +1,292 @@
+/* script/broadcast.c - emitting to, and acting on, many sockets.
+ *
+ * An operator is a Lua table made by script/lua/io.lua, never changed once made:
+ *   { namespace index, flags, sender or false, timeout or false, rooms, exceptions }
+ * where rooms and exceptions are false, one text, or a list of texts. A namespace itself has only
+ * the first field, and means everyone in it.
+ *
+ * Start reading at read_target() and l_emit().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/err.h"
+#include "script/namespace.h"
+#include "script/socket.h"
+#include "script/task.h"
+
+enum {
+    NAMESPACE = 1,
+    FLAGS,
+    SENDER,
+    TIMEOUT,
+    ROOMS,
+    EXCEPT,
+    FEW = 8,                /* rooms without memory of their own */
+    TIMEOUT_DEFAULT = 10000 /* ms that answers of many are awaited for */
+};
+
+struct target {
+    struct nsp *nsp;
+    atr_target api;
+    uint32_t timeout_ms;
+    atr_str few[2][FEW];
+};
+
+/* Reads a list of texts, or one, from the field at the top (which it leaves there: the texts live
+ * as long as the operator). */
+static const atr_str *read_texts(lua_State *L, atr_str few[FEW], size_t *count)
+{
+    int idx = lua_gettop(L), n;
+    atr_str *texts = few;
+
+    *count = 0;
+    if (!lua_toboolean(L, idx))
+        return NULL;
+    if (!lua_istable(L, idx)) {
+        few[0] = check_atr_str(L, idx);
+        *count = 1;
+        return few;
+    }
+    n = (int)lua_objlen(L, idx);
+    if (n > FEW)
+        texts = lua_newuserdata(L, (size_t)n * sizeof *texts); /* stays on the stack */
+    for (int i = 0; i < n; i++) {
+        lua_rawgeti(L, idx, i + 1);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            luaL_error(L, "rooms must be strings");
+        texts[i].p = lua_tolstring(L, -1, &texts[i].n);
+        lua_pop(L, 1);
+    }
+    *count = (size_t)n;
+    return texts;
+}
+
+/* The operator or namespace at index 1. Pushes what it needs to keep. */
+static void read_target(struct script *s, lua_State *L, struct target *t)
+{
+    t->nsp = check_namespace(s, L, 1);
+    t->api = (atr_target){ 0 };
+    lua_rawgeti(L, 1, FLAGS);
+    bool everyone = lua_type(L, -1) != LUA_TNUMBER; /* a namespace: no flags, no target */
+    t->timeout_ms = TIMEOUT_DEFAULT;
+    if (everyone) {
+        lua_pop(L, 1);
+        return;
+    }
+    t->api.flags = (unsigned)lua_tointeger(L, -1);
+    lua_rawgeti(L, 1, SENDER);
+    if (lua_istable(L, -1))
+        t->api.sender = check_live_socket(s, L, lua_gettop(L));
+    lua_rawgeti(L, 1, TIMEOUT);
+    if (lua_type(L, -1) == LUA_TNUMBER)
+        t->timeout_ms = check_ms(L, lua_gettop(L));
+    lua_pop(L, 3);
+    luaL_checkstack(L, 8, "too many arguments");
+    lua_rawgeti(L, 1, ROOMS);
+    t->api.rooms = read_texts(L, t->few[0], &t->api.room_count);
+    lua_rawgeti(L, 1, EXCEPT);
+    t->api.except = read_texts(L, t->few[1], &t->api.except_count);
+}
+
+static void check_sent(lua_State *L, int err)
+{
+    if (err < 0)
+        luaL_error(L, "cannot emit: %s", err_text(err));
+}
+
+/* --- Answers --- */
+
+struct arrival {
+    struct pending *pending;
+    int err;
+    const atr_answers *answers;
+};
+
+static int answers_entry(lua_State *L)
+{
+    struct arrival *a = lua_touserdata(L, 1);
+    struct pending *p = a->pending;
+    struct script *s = p->script;
+    size_t count = a->answers ? a->answers->count : 0;
+
+    lua_settop(L, 0);
+    if (p->task)
+        lua_pushboolean(L, !a->err);
+    if (a->err)
+        lua_pushstring(L, err_text(a->err));
+    else if (!p->task)
+        lua_pushnil(L);
+    lua_createtable(L, (int)count, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->types.array_ref);
+    lua_setmetatable(L, -2);
+    for (size_t i = 0; i < count; i++) {
+        const atr_data *d = &a->answers->items[i];
+        str text = { d->json.p, d->json.n };
+
+        if (text.n == 0 || decode_value(&s->decoder, L, text, d) < 0)
+            lua_pushlightuserdata(L, NULL); /* answered without a value */
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    pending_finish(L, p, lua_gettop(L));
+    return 0;
+}
+
+static void on_answers(void *user, int err, const atr_answers *answers)
+{
+    struct arrival a = { user, err, answers };
+
+    if (!a.pending->script) {
+        pending_free(a.pending);
+        return;
+    }
+    (void)script_enter_once(a.pending->script, answers_entry, &a); /* a failure was logged */
+}
+
+static void ask(struct script *s, lua_State *L, const struct target *t, struct encoder *e,
+                struct pending *p)
+{
+    atr_data data = encoder_data(e);
+
+    encoder_hold(s);
+    int err = atr_emit_with_ack(t->nsp->handle, &t->api, &data, t->timeout_ms, on_answers, p);
+    encoder_release(s);
+    if (err >= 0)
+        return;
+    pending_free(p);
+    check_sent(L, err);
+}
+
+/* --- What scripts call; the target comes first --- */
+
+/* emit(target, event, ...[, function(err, answers)]) */
+static int l_emit(lua_State *L)
+{
+    struct script *s = script_of(L);
+    int last = lua_gettop(L);
+    bool asks = last > 2 && lua_isfunction(L, last);
+    struct target t;
+
+    read_target(s, L, &t);
+    struct encoder *e = encode_event(s, L, 2, asks ? last - 1 : last);
+    if (asks) {
+        struct pending *p = pending_call(s, L, last);
+        p->errors = true;
+        ask(s, L, &t, e, p);
+    } else {
+        atr_data data = encoder_data(e);
+        encoder_hold(s);
+        int err = atr_emit(t.nsp->handle, &t.api, &data);
+        encoder_release(s);
+        check_sent(L, err);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int l_emit_with_ack(lua_State *L)
+{
+    struct script *s = script_of(L);
+    int last = lua_gettop(L);
+    struct target t;
+
+    read_target(s, L, &t);
+    struct encoder *e = encode_event(s, L, 2, last);
+    struct pending *p = pending_wait(s, L);
+    ask(s, L, &t, e, p);
+    return task_wait(L, p);
+}
+
+/* The frames of atr_each_socket() must not be jumped over by an error (script rule 2), so its walk
+ * only notes refs. */
+struct refs {
+    atr_ref *items;
+    size_t count, cap;
+};
+
+static void note_ref(void *arg, atr_socket *socket)
+{
+    struct refs *r = arg;
+
+    if (r->count < r->cap)
+        r->items[r->count] = atr_socket_ref(socket);
+    r->count++;
+}
+
+static int l_fetch(lua_State *L)
+{
+    struct script *s = script_of(L);
+    struct refs r = { 0 };
+    struct target t;
+    int found = 0;
+
+    lua_settop(L, 1);
+    read_target(s, L, &t);
+    atr_each_socket(t.nsp->handle, &t.api, note_ref, &r);
+    r.cap = r.count;
+    r.count = 0;
+    r.items = lua_newuserdata(L, (r.cap + 1) * sizeof *r.items);
+    atr_each_socket(t.nsp->handle, &t.api, note_ref, &r);
+    lua_createtable(L, (int)r.cap, 0);
+    for (size_t i = 0; i < r.cap && i < r.count; i++) {
+        atr_socket *socket = atr_socket_find(script_io(s), r.items[i]);
+
+        if (!socket)
+            continue;
+        socket_push(s, L, socket, t.nsp);
+        lua_rawseti(L, -2, ++found);
+    }
+    return 1;
+}
+
+/* The rooms of the second argument, for sockets_join() and sockets_leave(). */
+static const atr_str *read_rooms(lua_State *L, atr_str few[FEW], size_t *count)
+{
+    luaL_argcheck(L, lua_istable(L, 2) || lua_type(L, 2) == LUA_TSTRING, 2,
+                  "room or list of rooms expected");
+    lua_pushvalue(L, 2);
+    return read_texts(L, few, count);
+}
+
+static int l_sockets_join(lua_State *L)
+{
+    struct target t;
+    atr_str few[FEW];
+    size_t count;
+
+    read_target(script_of(L), L, &t);
+    const atr_str *rooms = read_rooms(L, few, &count);
+    atr_sockets_join(t.nsp->handle, &t.api, rooms, count);
+    return 0;
+}
+
+static int l_sockets_leave(lua_State *L)
+{
+    struct target t;
+    atr_str few[FEW];
+    size_t count;
+
+    read_target(script_of(L), L, &t);
+    const atr_str *rooms = read_rooms(L, few, &count);
+    atr_sockets_leave(t.nsp->handle, &t.api, rooms, count);
+    return 0;
+}
+
+static int l_disconnect_sockets(lua_State *L)
+{
+    struct target t;
+    bool close = lua_toboolean(L, 2);
+
+    read_target(script_of(L), L, &t);
+    atr_disconnect_sockets(t.nsp->handle, &t.api, close);
+    return 0;
+}
+
+void broadcast_open(lua_State *L, struct script *s, int core)
+{
+    core_add(L, s, core, "broadcast", l_emit);
+    core_add(L, s, core, "broadcast_with_ack", l_emit_with_ack);
+    core_add(L, s, core, "fetch_sockets", l_fetch);
+    core_add(L, s, core, "sockets_join", l_sockets_join);
+    core_add(L, s, core, "sockets_leave", l_sockets_leave);
+    core_add(L, s, core, "disconnect_sockets", l_disconnect_sockets);
+}

@@ -1,0 +1,309 @@
+/* script/event.c - what the API tells about sockets, and the way of an event to its listener.
+ *
+ * The hot path: on_event() > event_entry() > task_start(). One lookup by the slot, one by the name,
+ * one by the name's number; the arguments are decoded onto the stack that is moved to the task.
+ *
+ * Start reading at event_entry().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "script/event.h"
+
+#include "base/assert.h"
+#include "script/listeners.h"
+#include "script/namespace.h"
+#include "script/socket.h"
+#include "script/task.h"
+
+struct arrival {
+    struct script *script;
+    uint32_t slot;
+    const atr_event *event;
+};
+
+/* --- Acknowledgements: a function with (script, slot's ref, ack id) as upvalues; id nil: sent ---
+ */
+
+#define ACK_ID_EXACT (INT64_C(1) << 53)
+
+static int l_ack(lua_State *L)
+{
+    struct script *s = script_of(L);
+    int64_t id;
+
+    if (lua_isnil(L, lua_upvalueindex(3)) || s->closing)
+        return 0; /* the protocol has one acknowledgement per event */
+    if (lua_type(L, lua_upvalueindex(3)) == LUA_TNUMBER)
+        id = (int64_t)lua_tonumber(L, lua_upvalueindex(3));
+    else
+        id = (int64_t)check_ref(L, lua_upvalueindex(3));
+    struct encoder *e = encoder_take(s, L);
+    if (encode_args(e, L, 1, lua_gettop(L)))
+        return encode_raise(e, L);
+    lua_pushnil(L);
+    lua_replace(L, lua_upvalueindex(3));
+    lua_rawgeti(L, lua_upvalueindex(2), 1);
+    uint32_t slot = (uint32_t)lua_tointeger(L, -1);
+    atr_socket *socket = slot ? atr_socket_find(script_io(s), s->slots[slot].ref) : NULL;
+    if (!socket)
+        return 0;
+    atr_data data = encoder_data(e);
+    encoder_hold(s);
+    (void)atr_socket_ack(socket, id, &data); /* it fails only when the socket is closing */
+    encoder_release(s);
+    return 0;
+}
+
+/* Pushes the function that answers. The socket's table is at index socket. */
+static void push_ack(struct script *s, lua_State *L, int socket, int64_t id)
+{
+    lua_pushlightuserdata(L, s);
+    lua_pushvalue(L, socket);
+    if (id < ACK_ID_EXACT)
+        lua_pushnumber(L, (lua_Number)id);
+    else
+        push_ref(L, (uint64_t)id);
+    lua_pushcclosure(L, l_ack, 3);
+}
+
+/* --- Events --- */
+
+enum { SOCKET = 2, VALUE = 4 };
+
+/* Catch-all listeners or middleware: any_event(socket, ack or false, name, ...). */
+static void take_the_long_way(const struct arrival *a, lua_State *L)
+{
+    struct script *s = a->script;
+    const atr_event *e = a->event;
+    int count;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->callbacks.any_event);
+    lua_pushvalue(L, SOCKET);
+    if (e->ack >= 0)
+        push_ack(s, L, SOCKET, e->ack);
+    else
+        lua_pushboolean(L, 0);
+    lua_pushlstring(L, e->name.p, e->name.n);
+    count = decode_args(&s->decoder, L, &e->data, 1);
+    if (count >= 0)
+        task_start(s, L, 3 + count);
+}
+
+/* Upvalues: sockets by slot, numbers by event name. */
+static int event_entry(lua_State *L)
+{
+    const struct arrival *a = lua_touserdata(L, 1);
+    struct script *s = a->script;
+    const atr_event *e = a->event;
+
+    lua_rawgeti(L, lua_upvalueindex(1), (int)a->slot);
+    if (s->slots[a->slot].flags & (SLOT_ANY | SLOT_USE)) {
+        take_the_long_way(a, L);
+        return 0;
+    }
+    lua_pushlstring(L, e->name.p, e->name.n);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, lua_upvalueindex(2)); /* [3] name, [4] number */
+    if (lua_type(L, VALUE) == LUA_TNUMBER) {
+        lua_replace(L, 3);
+    } else {
+        lua_settop(L, 3);
+        if (!listener_key(s, L, false))
+            return 0;
+    }
+    lua_pushvalue(L, 3);
+    lua_rawget(L, SOCKET);
+    if (lua_isnil(L, VALUE))
+        return 0; /* nobody listens: no need to decode */
+    bool alone = lua_isfunction(L, VALUE);
+    int count = decode_args(&s->decoder, L, &e->data, 1);
+    if (count < 0)
+        return 0; /* more arguments than VALUE_ARGS_MAX: not what a program sends */
+    if (e->ack >= 0) {
+        push_ack(s, L, SOCKET, e->ack);
+        count++;
+    }
+    if (alone)
+        task_start(s, L, count); /* the function is right below its arguments */
+    else
+        listeners_run(s, L, SOCKET, 3, VALUE, count);
+    return 0;
+}
+
+static void on_event(void *user, atr_socket *socket, const atr_event *e)
+{
+    struct nsp *n = user;
+    struct arrival a = { n->script, socket_slot(socket), e };
+
+    if (a.slot)
+        (void)script_enter(a.script, a.script->enter_event, &a);
+}
+
+/* --- Life --- */
+
+struct change {
+    struct nsp *nsp;
+    atr_socket *socket;
+    const char *event, *reason, *description;
+    bool last;
+};
+
+static int connection_entry(lua_State *L)
+{
+    struct change *c = lua_touserdata(L, 1);
+    struct script *s = c->nsp->script;
+
+    socket_push(s, L, c->socket, c->nsp); /* [2] */
+    struct nsp *n = s->nsps[s->slots[socket_slot(c->socket)].nsp];
+    namespace_push(s, L, n); /* [3] */
+    lua_pushvalue(L, SOCKET);
+    listeners_emit(s, L, 3, "connect", 1);
+    lua_pushvalue(L, SOCKET);
+    listeners_emit(s, L, 3, "connection", 1);
+    return 0;
+}
+
+static void on_connection(void *user, atr_socket *socket)
+{
+    struct change c = { .nsp = user, .socket = socket };
+    struct script *s = c.nsp->script;
+
+    gc_owe(s);
+    (void)script_enter(s, s->enter_connection, &c);
+}
+
+static int leaving_entry(lua_State *L)
+{
+    struct change *c = lua_touserdata(L, 1);
+    struct script *s = c->nsp->script;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->sockets_ref);
+    lua_rawgeti(L, -1, (int)socket_slot(c->socket));
+    lua_replace(L, SOCKET);
+    lua_settop(L, SOCKET);
+    if (c->last) { /* handlers that hold it on still know who it was */
+        atr_str id = atr_socket_id(c->socket);
+        lua_pushliteral(L, "id");
+        lua_pushlstring(L, id.p, id.n);
+        lua_rawset(L, SOCKET);
+        lua_pushliteral(L, "nsp");
+        namespace_push(s, L, s->nsps[s->slots[socket_slot(c->socket)].nsp]);
+        lua_rawset(L, SOCKET);
+    }
+    lua_pushstring(L, c->reason);
+    lua_pushstring(L, c->description);
+    listeners_emit(s, L, SOCKET, c->event, 2);
+    return 0;
+}
+
+static void leave(struct change *c)
+{
+    struct script *s = c->nsp->script;
+
+    if (!socket_slot(c->socket))
+        return;
+    if (s->depth < SCRIPT_DEPTH_MAX)
+        (void)script_enter_once(s, leaving_entry, c);
+    else
+        atr_log(s->app, 3, "script-error", "disconnect handlers disconnect each other too deeply");
+}
+
+static void on_disconnecting(void *user, atr_socket *socket, const char *reason,
+                             const char *description)
+{
+    struct change c = { user, socket, "disconnecting", reason, description, false };
+
+    leave(&c);
+}
+
+static void forget(struct script *s, atr_socket *socket)
+{
+    uint32_t slot = socket_slot(socket);
+
+    if (!slot)
+        return;
+    socket_forget(s, slot);
+    atr_socket_set_user(socket, NULL);
+    gc_owe(s);
+}
+
+static void on_disconnect(void *user, atr_socket *socket, const char *reason,
+                          const char *description)
+{
+    struct change c = { user, socket, "disconnect", reason, description, true };
+    struct script *s = c.nsp->script;
+
+    leave(&c);
+    forget(s, socket);
+}
+
+static void on_abandon(void *user, atr_socket *socket)
+{
+    forget(((struct nsp *)user)->script, socket);
+}
+
+struct departure {
+    struct script *script;
+    uint32_t slot;
+    const atr_data *data;
+};
+
+static int outgoing_entry(lua_State *L)
+{
+    struct departure *d = lua_touserdata(L, 1);
+    struct script *s = d->script;
+    int count;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->callbacks.any_outgoing);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->sockets_ref);
+    lua_rawgeti(L, -1, (int)d->slot);
+    lua_remove(L, -2);
+    count = decode_args(&s->decoder, L, d->data, 0);
+    if (count >= 0)
+        task_start(s, L, 1 + count);
+    return 0;
+}
+
+static void on_outgoing(void *user, atr_socket *socket, const atr_data *data)
+{
+    struct script *s = ((struct nsp *)user)->script;
+    struct departure d = { s, socket_slot(socket), data };
+
+    if (d.slot && (s->slots[d.slot].flags & SLOT_OUT) && s->depth < SCRIPT_DEPTH_MAX)
+        (void)script_enter_once(s, outgoing_entry, &d);
+}
+
+void event_handlers(atr_namespace_handlers *h, bool outgoing)
+{
+    *h = (atr_namespace_handlers)ATR_NAMESPACE_HANDLERS_INIT;
+    h->on_connection = on_connection;
+    h->on_event = on_event;
+    h->on_disconnecting = on_disconnecting;
+    h->on_disconnect = on_disconnect;
+    h->on_abandon = on_abandon;
+    h->on_outgoing = outgoing ? on_outgoing : NULL;
+}
+
+/* set_callback(name, fn): what C calls of the embedded sources. */
+static int l_set_callback(lua_State *L)
+{
+    static const char *const names[] = { "any_event", "any_outgoing", NULL };
+    struct script *s = script_of(L);
+    int *const refs[] = { &s->callbacks.any_event, &s->callbacks.any_outgoing };
+    int which = luaL_checkoption(L, 1, NULL, names);
+
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    *refs[which] = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+void event_open(lua_State *L, struct script *s, int core)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->sockets_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->names_ref);
+    lua_pushcclosure(L, event_entry, 2);
+    s->enter_event = luaL_ref(L, LUA_REGISTRYINDEX);
+    s->enter_connection = script_prepare(L, connection_entry);
+    core_add(L, s, core, "set_callback", l_set_callback);
+}

@@ -1,0 +1,121 @@
+-- The module: what require "atrium" gives.
+--
+-- SPDX-License-Identifier: MIT
+local core = ...
+
+------------------------------------------------------------------------------------------------
+-- Timers
+
+local Timer = core.timer_type
+Timer.__name = "atrium.timer"
+Timer.__index = { stop = core.timer_stop }
+Timer.__metatable = false
+
+local timer = { sleep = core.sleep }
+function timer.after(ms, fn)
+  return core.timer_start(ms, fn, false)
+end
+function timer.every(ms, fn)
+  return core.timer_start(ms, fn, true)
+end
+function timer.setTimeout(fn, ms)
+  return core.timer_start(ms or 0, fn, false)
+end
+function timer.setInterval(fn, ms)
+  return core.timer_start(ms or 0, fn, true)
+end
+timer.clearTimeout = core.timer_stop
+timer.clearInterval = core.timer_stop
+
+------------------------------------------------------------------------------------------------
+-- Log: level("event", { key = value }) or level("any text")
+
+local log = {}
+
+local function field(value)
+  local text = tostring(value)
+  if text == "" or text:find('[%s"=]') then
+    return '"' .. text:gsub('"', '\\"') .. '"'
+  end
+  return text
+end
+
+for _, level in ipairs { "debug", "info", "warn", "error" } do
+  log[level] = function(event, fields)
+    event = tostring(event)
+    local pieces = {}
+    if event == "" or event:find('[%s"=]') then
+      pieces[1], event = event, "script"
+    end
+    if type(fields) == "table" then
+      local names = {}
+      for name in pairs(fields) do
+        names[#names + 1] = tostring(name)
+      end
+      table.sort(names)
+      for _, name in ipairs(names) do
+        pieces[#pieces + 1] = name .. "=" .. field(fields[name])
+      end
+    elseif fields ~= nil then
+      pieces[#pieces + 1] = field(fields)
+    end
+    core.log(level, event, table.concat(pieces, " "))
+  end
+end
+
+------------------------------------------------------------------------------------------------
+-- SQLite
+
+local database = {}
+function database:query(sql, ...)
+  local rows, message = core.query(self, sql, ...)
+  if not rows then
+    error(message or "the result is too large", 2)
+  end
+  return rows
+end
+function database:exec(sql, ...)
+  local rows, message = core.query(self, sql, ...)
+  if not rows then
+    error(message or "the result is too large", 2)
+  end
+  return rows.changes
+end
+-- The first row, or nil.
+function database:get(sql, ...)
+  local rows, message = core.query(self, sql, ...)
+  if not rows then
+    error(message or "the result is too large", 2)
+  end
+  return rows[1]
+end
+database.close = core.database_close
+core.database_type.__name = "atrium.database"
+core.database_type.__index = database
+core.database_type.__metatable = false
+
+------------------------------------------------------------------------------------------------
+
+return {
+  io = core.io,
+  engine = core.new_engine,
+  http = core.http,
+  timer = timer,
+  json = core.json,
+  log = log,
+  bytes = core.bytes,
+  null = core.null,
+  array = core.array,
+  sqlite = { open = core.database },
+  pattern = core.pattern,
+  dir = core.dir,
+  version = core.version,
+  on = core.on_program,
+  sleep = core.sleep,
+  spawn = core.spawn,
+  now = core.now,
+  setTimeout = timer.setTimeout,
+  setInterval = timer.setInterval,
+  clearTimeout = core.timer_stop,
+  clearInterval = core.timer_stop,
+}

@@ -1,0 +1,53 @@
+-- Bare Engine.IO servers: atrium.engine{ path = ... }.
+--
+-- SPDX-License-Identifier: MIT
+local core = ...
+
+local socket = {
+  send = core.engine_send,
+  write = core.engine_send,
+  close = core.engine_socket_close,
+  on = core.on,
+  once = core.once,
+  off = core.off,
+}
+core.engine_socket_type.__name = "atrium.engine.socket"
+core.class(core.engine_socket_type, socket, {
+  transport = function(self)
+    return { name = core.engine_transport(self) }
+  end,
+  bufferedAmount = core.engine_buffered,
+  readyState = function(self)
+    return self[1] and "open" or "closed"
+  end,
+})
+
+local Server = core.class({ __name = "atrium.engine" }, {
+  on = core.on,
+  once = core.once,
+  off = core.off,
+  close = core.engine_close,
+}, { clientsCount = core.engine_count })
+
+function core.new_engine(options)
+  options = options or {}
+  assert(type(options) == "table", "atrium.engine: a table of options expected")
+  local plain, allow = {}, nil
+  for name, value in pairs(options) do
+    if name == "allowRequest" then
+      allow = value
+    else
+      plain[name] = value
+    end
+  end
+  local server = setmetatable({ false }, Server)
+  local ok, message = pcall(core.open_engine, server, plain, allow and function(request, decide)
+    allow(request, function(err, yes)
+      decide(err and err ~= core.null and err or not yes and "Forbidden" or nil)
+    end)
+  end or nil)
+  if not ok then
+    error(message, 2)
+  end
+  return server
+end

@@ -1,0 +1,223 @@
+-- Namespaces and the server: atrium.io.
+--
+-- SPDX-License-Identifier: MIT
+local core = ...
+
+local VOLATILE, LOCAL, NO_COMPRESS = 1, 2, 4
+local new_operator, add_rooms, check = core.new_operator, core.add_rooms, core.check
+
+------------------------------------------------------------------------------------------------
+-- Namespaces
+
+local namespace = {
+  emit = core.broadcast,
+  fetchSockets = core.fetch_sockets,
+  socketsJoin = core.sockets_join,
+  socketsLeave = core.sockets_leave,
+  disconnectSockets = core.disconnect_sockets,
+  on = core.on,
+  addListener = core.on,
+  once = core.once,
+  off = core.off,
+  removeListener = core.off,
+  removeAllListeners = core.off,
+  listeners = core.listeners,
+}
+
+function namespace:use(fn)
+  core.namespace_use(self, fn)
+  return self
+end
+function namespace:to(room)
+  return new_operator(self[1], 0, false, false, add_rooms(false, room), false)
+end
+namespace.in_, namespace["in"] = namespace.to, namespace.to
+function namespace:except(room)
+  return new_operator(self[1], 0, false, false, false, add_rooms(false, room))
+end
+function namespace:timeout(ms)
+  return new_operator(self[1], 0, false, ms, false, false)
+end
+function namespace:compress(on)
+  return new_operator(self[1], on == false and NO_COMPRESS or 0, false, false, false, false)
+end
+function namespace:emitWithAck(...)
+  return check(core.broadcast_with_ack(self, ...))
+end
+function namespace:send(...)
+  return core.broadcast(self, "message", ...)
+end
+namespace.write = namespace.send
+
+local getters = {}
+function getters:volatile()
+  return new_operator(self[1], VOLATILE, false, false, false, false)
+end
+getters["local"] = function(self)
+  return new_operator(self[1], LOCAL, false, false, false, false)
+end
+getters.local_ = getters["local"]
+-- A snapshot: id to socket.
+function getters:sockets()
+  local sockets = {}
+  for _, socket in ipairs(core.fetch_sockets(self)) do
+    sockets[socket.id] = socket
+  end
+  return sockets
+end
+function getters:server()
+  return core.io
+end
+
+core.namespace_type.__name = "atrium.namespace"
+core.namespace_type.__tostring = function(self)
+  return "namespace " .. self.name
+end
+core.class(core.namespace_type, namespace, getters)
+
+------------------------------------------------------------------------------------------------
+-- Patterns for io:of()
+
+local Pattern = { __name = "atrium.pattern" }
+Pattern.__index = Pattern
+
+function core.pattern(text)
+  assert(type(text) == "string", "atrium.pattern: a Lua pattern (a string) expected")
+  string.find("", text) -- a malformed one is an error here, not when a client comes
+  return setmetatable({ text }, Pattern)
+end
+
+------------------------------------------------------------------------------------------------
+-- The server. It is its main namespace, and more.
+
+local main = core.namespace("/")
+local server = {}
+
+for name, fn in pairs(namespace) do
+  server[name] = function(_, ...)
+    return fn(main, ...)
+  end
+end
+
+local own_events = { new_namespace = true }
+for _, name in ipairs { "on", "addListener", "once", "off", "removeListener", "listeners",
+  "removeAllListeners" } do
+  local fn = namespace[name]
+  server[name] = function(self, event, ...)
+    local result = fn(own_events[event] and self or main, event, ...)
+    return result == main and self or result
+  end
+end
+
+function server:use(fn)
+  core.namespace_use(main, fn)
+  return self
+end
+
+-- A matcher answers with next(err, allow).
+local function matcher(fn)
+  return function(name, auth, decide)
+    return fn(name, auth, function(err, allow)
+      if err and err ~= core.null then
+        decide(err)
+      else
+        decide(not allow and "Invalid namespace" or nil)
+      end
+    end)
+  end
+end
+
+function server:of(name, fn)
+  local nsp
+  if type(name) == "string" then
+    nsp = core.namespace(name)
+  elseif type(name) == "function" then
+    nsp = core.namespace(matcher(name))
+  elseif getmetatable(name) == Pattern then
+    local pattern = name[1]
+    nsp = core.namespace(function(asked, _, decide)
+      decide(not asked:find(pattern) and "Invalid namespace" or nil)
+    end)
+  else
+    error("io:of: a name, a function or atrium.pattern() expected", 2)
+  end
+  if fn then
+    nsp:on("connection", fn)
+  end
+  return nsp
+end
+
+-- allowRequest(req, callback): callback(err, allow).
+local function allow_request(fn)
+  core.allow_request(function(request, decide)
+    fn(request, function(err, allow)
+      if err and err ~= core.null then
+        decide(err)
+      else
+        decide(not allow and "Forbidden" or nil)
+      end
+    end)
+  end)
+end
+
+function server:configure(options)
+  assert(type(options) == "table", "io:configure: a table of settings expected")
+  for name, value in pairs(options) do
+    if name == "allowRequest" then
+      allow_request(value)
+    else
+      local ok, message = pcall(core.configure, name, value)
+      if not ok then
+        error(message, 2)
+      end
+    end
+  end
+  return self
+end
+
+function server:close()
+  core.close()
+end
+
+local server_getters = {
+  sockets = function()
+    return main
+  end,
+  volatile = getters.volatile,
+  ["local"] = getters["local"],
+  local_ = getters["local"],
+}
+for _, name in ipairs { "volatile", "local", "local_" } do
+  local getter = server_getters[name]
+  server_getters[name] = function()
+    return getter(main)
+  end
+end
+
+-- The Engine.IO server beneath, for its "connection_error".
+local engine = {}
+local Engine = core.class({ __name = "atrium.engine" }, {
+  on = function(self, event, fn)
+    core.watch_errors()
+    return core.on(self, event, fn)
+  end,
+  once = function(self, event, fn)
+    core.watch_errors()
+    return core.once(self, event, fn)
+  end,
+  off = core.off,
+}, {})
+setmetatable(engine, Engine)
+server.engine = engine
+
+core.io = setmetatable({ 0 }, core.class({ __name = "atrium.io" }, server, server_getters))
+
+-- Events of the program: atrium.on("listening" | "close", fn).
+local program = {}
+function core.on_program(event, fn, also)
+  if type(event) == "table" then -- called as atrium:on(...)
+    event, fn = fn, also
+  end
+  core.on(program, event, fn)
+end
+core.server(core.io, engine, program)

@@ -1,0 +1,47 @@
+/* script/request.c - HTTP requests as tables.
+ *
+ * Walks that set pairs may raise for want of memory inside frames of the API: those hold nothing.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "script/request.h"
+
+static void set_text(lua_State *L, const char *name, atr_str s)
+{
+    lua_pushlstring(L, s.p ? s.p : "", s.n);
+    lua_setfield(L, -2, name);
+}
+
+void request_push(lua_State *L, const atr_request *r)
+{
+    lua_createtable(L, 0, 10);
+    set_text(L, "method", atr_request_method(r));
+    set_text(L, "url", atr_request_url(r));
+    set_text(L, "path", atr_request_path(r));
+    set_text(L, "address", atr_request_address(r));
+    lua_pushboolean(L, atr_request_secure(r));
+    lua_setfield(L, -2, "secure");
+    lua_newtable(L);
+    atr_request_headers(r, set_pair, L);
+    lua_setfield(L, -2, "headers");
+    lua_newtable(L);
+    atr_request_query(r, set_pair, L);
+    lua_setfield(L, -2, "query");
+}
+
+void connection_error_push(lua_State *L, const struct connection_error *e)
+{
+    lua_createtable(L, 0, 4);
+    if (e->request) {
+        request_push(L, e->request);
+        lua_setfield(L, -2, "req");
+    }
+    lua_pushinteger(L, e->code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, e->message);
+    lua_setfield(L, -2, "message");
+    lua_createtable(L, 0, 1);
+    lua_pushstring(L, e->context);
+    lua_setfield(L, -2, "name");
+    lua_setfield(L, -2, "context");
+}

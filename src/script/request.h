@@ -1,0 +1,26 @@
+/* script/request.h - HTTP requests as tables.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SCRIPT_REQUEST_H
+#define SCRIPT_REQUEST_H
+
+#include "script/state.h"
+
+/* Pushes { method, url, path, query, headers, address, secure }: copies, good for as long as the
+ * script likes. */
+void request_push(lua_State *L, const atr_request *r);
+
+/* A refused request of Engine.IO, for the event "connection_error" of an object in the registry. */
+struct connection_error {
+    struct script *script;
+    int object_ref;
+    atr_request *request;
+    int code;
+    const char *message, *context;
+};
+/* Pushes { req, code, message, context = { name } }. */
+void connection_error_push(lua_State *L, const struct connection_error *e);
+void connection_error_emit(struct connection_error *e);
+
+#endif

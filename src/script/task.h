@@ -1,0 +1,65 @@
+/* script/task.h - tasks: the coroutines that handlers run in.
+ *
+ * A handler runs in a task taken from a pool, so a warm event makes no coroutine. A handler that
+ * waits keeps its task; the call that waits looks like a plain call. What is waited for is a struct
+ * pending: one per outstanding callback of the API.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SCRIPT_TASK_H
+#define SCRIPT_TASK_H
+
+#include "script/state.h"
+
+enum { TASKS_IDLE_MAX = 64 };
+
+struct task {
+    struct list link; /* in script->tasks */
+    struct script *script;
+    lua_State *L;
+    int anchor; /* keeps L from the collector */
+    bool waiting;
+    struct task *next; /* in script->idle */
+    /* How the task ended. ok: the results are all that is on t->L; else the error is at its top
+     * (it was logged). Runs outside any protected call. NULL: nobody asks. */
+    void (*on_done)(struct task *t, bool ok);
+    uint64_t id; /* for on_done: a decision or a request */
+    int ref;     /* for on_done: a value in the registry */
+};
+
+/* Runs the function below nargs arguments at the top of L (which belongs to the innermost protected
+ * call) in a task, until it ends or waits. Raises only when there is no memory for the task. */
+void task_start(struct script *s, lua_State *L, int nargs);
+void task_start_with(struct script *s, lua_State *L, int nargs,
+                     void (*on_done)(struct task *t, bool ok), uint64_t id, int ref);
+
+/* Runs the main chunk, the function at the top of L. -1: it failed, with the message in why
+ * (ATR_WHY_BYTES). When it waits it goes on later, as any task. */
+int task_run_main(struct script *s, lua_State *L, char *why);
+
+/* Something that the API owes a callback for. */
+struct pending {
+    struct list link;      /* in script->pending; self-linked once the script was closed */
+    struct script *script; /* NULL: the script was closed */
+    struct task *task;     /* who waits; NULL: fn is called */
+    int fn;                /* in the registry */
+    bool errors;           /* fn wants the error first */
+    atr_ref timer;         /* of a sleep */
+};
+/* For a task: raises unless L is a running task's thread. */
+struct pending *pending_wait(struct script *s, lua_State *L);
+/* For the function at idx. */
+struct pending *pending_call(struct script *s, lua_State *L, int idx);
+void pending_free(struct pending *p);
+
+/* Ends a C function of a script that waits for p: return task_wait(L, p). */
+int task_wait(lua_State *L, struct pending *p);
+/* In an entry: gives the nresults at the top of the main thread to whoever waits for p; frees p. */
+void pending_finish(lua_State *L, struct pending *p, int nresults);
+
+/* Logs the error at the top of L with the traceback of `of`, and counts it. Pops nothing. */
+void report_error(struct script *s, lua_State *L, lua_State *of);
+
+void tasks_close(struct script *s);
+
+#endif
