@@ -4,7 +4,9 @@
  */
 #include "rig.h"
 
-#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 
 static void quick(struct eio_options *o)
 {
@@ -135,6 +137,52 @@ static void a_ping_timeout_tells_the_waiting_get(void **state)
     url = polling_url(polling_session(&c));
     assert_answer(client_get(&c, url), 200, "2");
     assert_answer(client_get(&c, url), 200, "1");
+    client_close(&c);
+    rig_close(&g);
+}
+
+/* Sleeps past a time of the loop's clock without turning the loop: what a busy iteration does. */
+static void stall_until(uint64_t at_ms)
+{
+    while (clock_mono_ms() <= at_ms)
+        usleep(1000);
+}
+
+/* Deadlines count from when the timer was due: a late ping does not put off the timeout. */
+static void lateness_does_not_add_up(void **state)
+{
+    struct rig g;
+    struct client c;
+    uint64_t due_ms;
+    (void)state;
+
+    rig_open(&g, quick);
+    client_open(&c, &g);
+    websocket_session(&c);
+    due_ms = g.last->session.heartbeat.at_ms;
+    stall_until(due_ms + 5);
+    assert_text_frame(&c, "2");
+    if (g.loop.now_ms < due_ms + 50) /* the machine did not sleep on its own account */
+        assert_int_equal(g.last->session.heartbeat.at_ms, due_ms + 60000);
+    client_close(&c);
+    rig_close(&g);
+}
+
+/* Input is read before timers run: a request that comes together with the timeout is too late. */
+static void an_overdue_session_is_not_found(void **state)
+{
+    struct rig g;
+    struct client c;
+    const char *url;
+    (void)state;
+
+    rig_open(&g, deadly);
+    client_open(&c, &g);
+    url = polling_url(polling_session(&c));
+    assert_answer(client_get(&c, url), 200, "2");
+    stall_until(g.last->session.heartbeat.at_ms);
+    assert_answer(client_get(&c, url), 400, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+    assert_int_equal(g.engine.stats.ping_timeouts, 1);
     client_close(&c);
     rig_close(&g);
 }
@@ -275,6 +323,11 @@ static void a_polling_queue_drains_with_its_get(void **state)
     assert_answer(client_get(&c, url), 200, "4abc");
     assert_int_equal(eio_session_queued(&g.last->session), 0);
     assert_str(buf_str(&g.log), "drain;");
+    client_ask(&c, "GET", url, NULL, NULL); /* what leaves at once never waited */
+    client_silent(&c);
+    rig_send_text(&g.last->session, "def");
+    assert_answer(client_answer(&c), 200, "4def");
+    assert_str(buf_str(&g.log), "drain;");
     client_close(&c);
     rig_close(&g);
 }
@@ -399,18 +452,17 @@ static void a_websocket_queue_drains(void **state)
     rig_close(&g);
 }
 
-TEST_MAIN(cmocka_unit_test(every_reason_has_its_text),
-          cmocka_unit_test(pings_follow_pongs_on_websocket),
-          cmocka_unit_test(pings_follow_pongs_on_polling),
-          cmocka_unit_test(traffic_does_not_suppress_pings),
-          cmocka_unit_test(silence_is_a_ping_timeout),
-          cmocka_unit_test(a_ping_timeout_tells_the_waiting_get),
-          cmocka_unit_test(traffic_extends_the_deadline_once),
-          cmocka_unit_test(a_stray_pong_restarts_the_interval),
-          cmocka_unit_test(the_heartbeat_survives_an_upgrade),
-          cmocka_unit_test(writable_means_it_would_leave_at_once),
-          cmocka_unit_test(a_polling_queue_drains_with_its_get),
-          cmocka_unit_test(a_polling_queue_is_bounded),
-          cmocka_unit_test(a_polling_queue_is_bounded_in_messages),
-          cmocka_unit_test(a_websocket_queue_is_bounded),
-          cmocka_unit_test(a_websocket_queue_drains))
+TEST_MAIN(
+    cmocka_unit_test(every_reason_has_its_text), cmocka_unit_test(pings_follow_pongs_on_websocket),
+    cmocka_unit_test(pings_follow_pongs_on_polling),
+    cmocka_unit_test(traffic_does_not_suppress_pings), cmocka_unit_test(silence_is_a_ping_timeout),
+    cmocka_unit_test(a_ping_timeout_tells_the_waiting_get),
+    cmocka_unit_test(lateness_does_not_add_up), cmocka_unit_test(an_overdue_session_is_not_found),
+    cmocka_unit_test(traffic_extends_the_deadline_once),
+    cmocka_unit_test(a_stray_pong_restarts_the_interval),
+    cmocka_unit_test(the_heartbeat_survives_an_upgrade),
+    cmocka_unit_test(writable_means_it_would_leave_at_once),
+    cmocka_unit_test(a_polling_queue_drains_with_its_get),
+    cmocka_unit_test(a_polling_queue_is_bounded),
+    cmocka_unit_test(a_polling_queue_is_bounded_in_messages),
+    cmocka_unit_test(a_websocket_queue_is_bounded), cmocka_unit_test(a_websocket_queue_drains))

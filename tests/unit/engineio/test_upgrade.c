@@ -4,6 +4,8 @@
  */
 #include "rig.h"
 
+#include <sys/socket.h>
+
 struct pair {
     struct rig g;
     struct client poll, ws;
@@ -135,6 +137,45 @@ static void the_queue_moves_over(void **state)
     assert_text_frame(&p.ws, "4three");
     assert_true(rig_logged(&p.g, "drain;"));
     pair_close(&p);
+}
+
+/* Also output that was about to answer a GET when the upgrade came in the same iteration. */
+static void output_under_way_to_a_get_moves_over(void **state)
+{
+    static const char upgrade[] = "\x81\x81\0\0\0\0"
+                                  "5";
+    struct pair p;
+    (void)state;
+
+    pair_open(&p, NULL);
+    client_ask(&p.poll, "GET", p.url, NULL, NULL);
+    client_silent(&p.poll);
+    assert_int_equal(send(p.ws.fd, upgrade, sizeof upgrade - 1, 0), sizeof upgrade - 1);
+    rig_send_text(&p.g.last->session, "once");
+    assert_answer(client_answer(&p.poll), 200, "6");
+    assert_text_frame(&p.ws, "4once");
+    client_silent(&p.ws);
+    pair_close(&p);
+}
+
+static void base64_is_the_websockets_own_choice(void **state)
+{
+    struct rig g;
+    struct client c, w;
+    char url[200];
+    (void)state;
+
+    rig_open(&g, NULL);
+    client_open(&c, &g);
+    client_open(&w, &g);
+    (void)snprintf(url, sizeof url, "%s&b64=1", websocket_url(polling_session(&c)));
+    (void)websocket_connect(&w, url, NULL);
+    rig_send_binary(&g.last->session, "\x01", 1); /* queued before, moved over */
+    frame_text(&w, "5");
+    assert_text_frame(&w, "bAQ==");
+    client_close(&c);
+    client_close(&w);
+    rig_close(&g);
 }
 
 /* A GET that is there when the upgrade is finished ends with a noop. */
@@ -282,7 +323,24 @@ static void a_probe_that_does_not_finish_is_closed(void **state)
     assert_text_frame(&again, "3probe");
     frame_text(&again, "5");
     rig_await(&p.g, "upgrade;");
+    client_await_end(&p.ws);
+    frame_text(&again, "4a");
+    rig_await(&p.g, "text:a;");
     client_close(&again);
+    pair_close(&p);
+}
+
+static void a_failed_probe_has_no_timeout(void **state)
+{
+    struct pair p;
+    (void)state;
+
+    pair_open(&p, short_timeout);
+    frame_text(&p.ws, "4data");
+    assert_close_frame(&p.ws, "");
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(loop_turn(&p.g.loop, 3), 0);
+    assert_int_equal(p.g.engine.stats.upgrade_failures, 1);
     pair_close(&p);
 }
 
@@ -393,6 +451,7 @@ static void a_closing_session_takes_no_new_probe(void **state)
     eio_session_close(&p.g.last->session, EIO_FORCED_CLOSE, false);
     client_open(&ws, &p.g);
     (void)websocket_connect(&ws, p.ws_url, NULL);
+    assert_int_equal(p.g.engine.stats.upgrade_failures, 2);
     assert_close_frame(&ws, "");
     assert_answer(client_get(&p.poll, p.url), 200, "1");
     client_close(&ws);
@@ -403,13 +462,16 @@ TEST_MAIN(cmocka_unit_test(no_open_packet_on_the_probe),
           cmocka_unit_test(the_waiting_get_is_released_at_once),
           cmocka_unit_test(an_upgrade_needs_no_get),
           cmocka_unit_test(packets_behind_the_upgrade_are_delivered),
-          cmocka_unit_test(the_queue_moves_over), cmocka_unit_test(a_late_get_is_released),
-          cmocka_unit_test(a_post_under_way_is_refused),
+          cmocka_unit_test(the_queue_moves_over),
+          cmocka_unit_test(output_under_way_to_a_get_moves_over),
+          cmocka_unit_test(base64_is_the_websockets_own_choice),
+          cmocka_unit_test(a_late_get_is_released), cmocka_unit_test(a_post_under_way_is_refused),
           cmocka_unit_test(polling_is_over_after_the_upgrade),
           cmocka_unit_test(posts_are_delivered_while_probing),
           cmocka_unit_test(other_packets_end_the_probe_only),
           cmocka_unit_test(a_probe_that_leaves_is_forgotten),
           cmocka_unit_test(a_probe_that_does_not_finish_is_closed),
+          cmocka_unit_test(a_failed_probe_has_no_timeout),
           cmocka_unit_test(a_finished_upgrade_has_no_timeout),
           cmocka_unit_test(a_second_websocket_is_turned_away),
           cmocka_unit_test(a_surplus_websocket_does_not_outlive_the_server),
