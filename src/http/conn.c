@@ -207,7 +207,6 @@ static void begin_request(struct http_conn *c, const char *text, const struct ht
     c->request = r;
     c->close_after = !head->keep_alive || s->closing;
     c->state = has_body ? HTTP_BODY : HTTP_WAIT;
-    loop_timer_stop(s->loop, &c->timer);
     r->body_done = !has_body;
     r->body_left = head->length;
     r->body_bytes_max = s->limits.body_bytes_max;

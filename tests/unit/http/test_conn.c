@@ -181,6 +181,27 @@ static void answers_pipelined_in_order(void **state)
     finish(&f);
 }
 
+/* How much of a dribbled head was looked at is forgotten with it. */
+static void dribbles_do_not_delay_the_next(void **state)
+{
+    static const char first[] =
+        "GET /first/with/a/long/path HTTP/1.1\r\nHost: x\r\nA: bbbbbbbb\r\n\r";
+    struct fixture f;
+    (void)state;
+
+    open_with(&f, NULL);
+    client_send(&f.client, STR(first));
+    site_turns(&f.site, 3);
+    client_say(&f.client,
+               "\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\nGET /third/comes/later HTTP/1.1\r\n");
+    assert_int_equal(client_response(&f.client, "GET"), 200);
+    assert_int_equal(client_response(&f.client, "GET"), 200);
+    assert_str(buf_str(&f.client.body), "GET /2 0:");
+    client_say(&f.client, "Host: x\r\n\r\n");
+    assert_int_equal(client_response(&f.client, "GET"), 200);
+    finish(&f);
+}
+
 /* While one is held, the next is not handled; afterwards it is, in order. */
 static void holds_pipelined_back(void **state)
 {
@@ -465,8 +486,8 @@ static void refuses_bad_chunks(void **state)
 
 TEST_MAIN(cmocka_unit_test(answers_a_get), cmocka_unit_test(reads_at_every_split),
           cmocka_unit_test(reads_byte_by_byte), cmocka_unit_test(answers_pipelined_in_order),
-          cmocka_unit_test(holds_pipelined_back), cmocka_unit_test(keeps_http10_only_when_asked),
-          cmocka_unit_test(sends_100_when_expected),
+          cmocka_unit_test(dribbles_do_not_delay_the_next), cmocka_unit_test(holds_pipelined_back),
+          cmocka_unit_test(keeps_http10_only_when_asked), cmocka_unit_test(sends_100_when_expected),
           cmocka_unit_test(drops_small_rest_of_answered_body),
           cmocka_unit_test(stops_dropping_chunks), cmocka_unit_test(refuses_large_bodies),
           cmocka_unit_test(tells_of_a_client_that_left),

@@ -223,6 +223,28 @@ static void streams_while_the_body_comes(void **state)
     finish(&f);
 }
 
+/* Too much of a body that nobody wants: the answer is still completed, then the connection ends. */
+static void completes_before_it_ends(void **state)
+{
+    static char chunk[0x1000 + 8];
+    struct fixture f;
+    (void)state;
+
+    start(&f, 20000000, 20000000);
+    f.from_head = true;
+    memset(chunk, 'x', sizeof chunk);
+    memcpy(chunk, "1000\r\n", 6);
+    memcpy(chunk + sizeof chunk - 2, "\r\n", 2);
+    client_say(&f.client, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 32; i++)
+        client_send(&f.client, str_n(chunk, sizeof chunk));
+    assert_int_equal(client_response(&f.client, "POST"), 200);
+    assert_int_equal(f.client.body.len, 20000000);
+    assert_int_equal(f.complete, 1);
+    client_until_ended(&f.client);
+    finish(&f);
+}
+
 static void dies_with_the_server(void **state)
 {
     struct fixture f;
@@ -241,4 +263,5 @@ TEST_MAIN(cmocka_unit_test(gives_all_of_it), cmocka_unit_test(head_and_nothing),
           cmocka_unit_test(cuts_when_the_source_is_short),
           cmocka_unit_test(releases_when_the_client_leaves),
           cmocka_unit_test(gives_up_on_who_never_reads), cmocka_unit_test(serves_after_half_close),
-          cmocka_unit_test(streams_while_the_body_comes), cmocka_unit_test(dies_with_the_server))
+          cmocka_unit_test(streams_while_the_body_comes),
+          cmocka_unit_test(completes_before_it_ends), cmocka_unit_test(dies_with_the_server))

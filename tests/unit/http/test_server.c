@@ -141,21 +141,18 @@ static void head_timeout(void **state)
     start(&f, limits);
     client_open(&silent, &f.site);
     /* A byte now and then does not help: the head as a whole is late. */
-    for (const char *p =
-             "GET / HTTP/1.1\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-         *p && f.site.server.stats.timeouts < 2; p++) {
-        client_send(&f.client, str_n(p, 1));
-        site_turns(&f.site, 1);
+    client_say(&f.client, "GET / HTTP/1.1\r\nX: ");
+    for (int i = 0; i < 2000 && f.site.server.stats.timeouts < 2; i++) {
+        client_say(&f.client, "a");
+        site_turns(&f.site, 2);
     }
+    assert_int_equal(f.site.server.stats.timeouts, 2);
     assert_int_equal(client_response(&f.client, "GET"), 408);
     assert_str(client_header(&f.client, "connection"), "close");
     client_until_ended(&f.client);
     /* One that sent nothing did not ask, and is not answered. */
     client_until_ended(&silent);
     assert_int_equal(silent.in.len, 0);
-    assert_int_equal(f.site.server.stats.timeouts, 2);
     assert_int_equal(f.site.server.stats.bad_requests, 0);
     client_close(&silent);
     finish(&f);
@@ -211,6 +208,25 @@ static void held_requests_do_not_time_out(void **state)
     http_respond_status(f.held, 404);
     assert_int_equal(client_response(&f.client, "GET"), 404);
     assert_str(buf_str(&f.client.body), "Not Found");
+    finish(&f);
+}
+
+/* A client that reads slowly, but reads, is not idle. */
+static void slow_readers_are_not_idle(void **state)
+{
+    static char large[16 * 1024 * 1024];
+    struct fixture f;
+    (void)state;
+
+    start(&f, HTTP_LIMITS_DEFAULT);
+    f.site.server.limits.idle_timeout_ms = 30;
+    f.hold = true;
+    client_say(&f.client, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    site_until(&f.site, f.requested);
+    http_respond(f.held, &(struct http_response){ .body = str_n(large, sizeof large) });
+    site_turns(&f.site, 60);
+    assert_int_equal(client_response(&f.client, "GET"), 200);
+    assert_int_equal(f.client.body.len, sizeof large);
     finish(&f);
 }
 
@@ -310,6 +326,13 @@ static void closes_gracefully(void **state)
     client_until_ended(&f.client);
     assert_int_equal(f.site.server.stats.connections_open, 0);
     client_close(&idle);
+    /* One that comes after that is turned away. */
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    http_server_adopt(&f.site.server, pair[0]);
+    client_close(&f.client);
+    f.client = (struct client){ .site = &f.site, .fd = pair[1] };
+    assert_int_equal(client_response(&f.client, "GET"), 503);
     finish(&f);
 }
 
@@ -388,7 +411,8 @@ static void says_why_it_cannot_listen(void **state)
 TEST_MAIN(cmocka_unit_test(names_the_peer), cmocka_unit_test(turns_away_beyond_the_limit),
           cmocka_unit_test(head_timeout), cmocka_unit_test(idle_timeout),
           cmocka_unit_test(body_timeout), cmocka_unit_test(held_requests_do_not_time_out),
-          cmocka_unit_test(gives_the_stream_away), cmocka_unit_test(gives_the_stream_away_later),
-          cmocka_unit_test(no_upgrade_with_a_body), cmocka_unit_test(closes_gracefully),
-          cmocka_unit_test(aborts_all), cmocka_unit_test(abort_within_a_handler),
-          cmocka_unit_test(adopts_a_descriptor), cmocka_unit_test(says_why_it_cannot_listen))
+          cmocka_unit_test(slow_readers_are_not_idle), cmocka_unit_test(gives_the_stream_away),
+          cmocka_unit_test(gives_the_stream_away_later), cmocka_unit_test(no_upgrade_with_a_body),
+          cmocka_unit_test(closes_gracefully), cmocka_unit_test(aborts_all),
+          cmocka_unit_test(abort_within_a_handler), cmocka_unit_test(adopts_a_descriptor),
+          cmocka_unit_test(says_why_it_cannot_listen))

@@ -171,6 +171,7 @@ static void targets(void **state)
 
     assert_int_equal(LINE("GET http:// HTTP/1.1"), 400);
     assert_int_equal(LINE("GET http:///a HTTP/1.1"), 400);
+    assert_int_equal(STATUS("GET http:///a HTTP/1.1\r\nHost:\r\n\r\n"), 400);
     assert_int_equal(LINE("GET http://u@x/a HTTP/1.1"), 400);
     assert_int_equal(LINE("GET ftp://x/a HTTP/1.1"), 400);
     assert_int_equal(LINE("GET http://y/a HTTP/1.1"), 400); /* not what Host says */
@@ -199,6 +200,9 @@ static void line_ends(void **state)
     assert_int_equal(GET("A: b\nC: d\r\n"), 400);
     assert_int_equal(GET("A: b\r\r\n"), 400);
     assert_int_equal(GET("A: b\r\n\n"), 400);
+    assert_int_equal(GET("A: b\n\n"), 400);
+    assert_int_equal(GET("A: b\0\n"), 400);
+    assert_int_equal(GET("A: b\x01\nC: d\r\n"), 400);
 }
 
 /* The same breaks, arriving after a first look at the head. */
@@ -217,6 +221,8 @@ static void line_ends_are_seen_while_dribbling(void **state)
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++)
         for (size_t scanned = 1; scanned < 21; scanned++)
             assert_int_equal(parse_n(broken[i], scanned, MAX, &h, &bad), PARSE_BAD);
+    /* The CR was seen before, what follows it was not. */
+    assert_int_equal(parse_n(broken[1], 21, MAX, &h, &bad), PARSE_BAD);
 }
 
 static void fields(void **state)
@@ -243,6 +249,14 @@ static void fields(void **state)
     assert_int_equal(GET("A: b\x7f\r\n"), 400);
     assert_int_equal(GET("A: b\x0b\r\n"), 400);
     assert_int_equal(GET("A: \xe2\x82\xac\r\n"), 200);
+    /* Values are looked at by words: a bad byte at each place of one, good ones around it. */
+    for (size_t at = 0; at < 24; at++)
+        for (int byte = 0; byte < 256; byte++) {
+            char in[] = "GET / HTTP/1.0\r\nA:0123456789abcdef0123456789abcdef\r\n\r\n";
+            in[18 + at] = (char)byte;
+            bool good = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+            assert_int_equal(status_of(str_n(in, sizeof in - 1)), good ? 200 : 400);
+        }
 }
 
 static void hosts(void **state)
@@ -376,6 +390,10 @@ static void upgrade_and_expect(void **state)
                              0, MAX, &h, &bad),
                      PARSE_DONE);
     assert_false(h.upgrade || h.expect_continue);
+    assert_int_equal(parse_n(STR("GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n\r\n"), 0,
+                             MAX, &h, &bad),
+                     PARSE_DONE);
+    assert_false(h.upgrade); /* to what? */
 }
 
 static void limits(void **state)
