@@ -402,6 +402,7 @@ static void a_surplus_websocket_does_not_outlive_the_server(void **state)
     memcpy(sid, g.last->session.sid, EIO_SID_LEN);
     (void)websocket_connect(&more, websocket_url(sid), NULL);
     eio_server_close(&g.engine, EIO_FORCED_CLOSE);
+    assert_true(list_empty(&g.engine.surplus));
     client_await_end(&more);
     client_close(&more);
     client_close(&c);

@@ -145,6 +145,14 @@ static void the_clients_close_frame(void **state)
     client_await_end(&o.c);
     assert_str(buf_str(&o.g.log), "close:transport close;");
     one_close(&o);
+
+    one_open(&o, NULL); /* a fault that the client reports is not one of the client's */
+    frame_send(&o.c, WS_CLOSE, STR("\x03\xf1"));
+    assert_close_frame(&o.c, "\x03\xf1");
+    client_await_end(&o.c);
+    assert_str(buf_str(&o.g.log), "close:transport close;");
+    assert_int_equal(o.g.engine.stats.too_large, 0);
+    one_close(&o);
 }
 
 static void a_client_that_vanishes(void **state)
