@@ -53,7 +53,7 @@ static const atr_str *read_texts(lua_State *L, atr_str few[FEW], size_t *count)
     for (int i = 0; i < n; i++) {
         lua_rawgeti(L, idx, i + 1);
         if (lua_type(L, -1) != LUA_TSTRING)
-            luaL_error(L, "rooms must be strings");
+            script_error(L, "rooms must be strings");
         texts[i].p = lua_tolstring(L, -1, &texts[i].n);
         lua_pop(L, 1);
     }
@@ -91,7 +91,7 @@ static void read_target(struct script *s, lua_State *L, struct target *t)
 static void check_sent(lua_State *L, int err)
 {
     if (err < 0)
-        luaL_error(L, "cannot emit: %s", err_text(err));
+        script_error(L, "cannot emit: %s", err_text(err));
 }
 
 /* --- Answers --- */

@@ -9,7 +9,7 @@
 
 #include <lauxlib.h>
 
-#include "script/value.h"
+#include "script/state.h"
 
 void bytes_push(lua_State *L, const struct value_types *types, str s)
 {
@@ -142,7 +142,7 @@ static int l_byte(lua_State *L)
     str part = cut(s, from, luaL_optinteger(L, 3, from));
 
     if (part.n > INT32_MAX)
-        return luaL_error(L, "string slice too long");
+        return script_error(L, "string slice too long");
     luaL_checkstack(L, (int)part.n, "string slice too long");
     for (size_t i = 0; i < part.n; i++)
         lua_pushinteger(L, (unsigned char)part.p[i]);

@@ -32,7 +32,7 @@ static struct database *check_database(lua_State *L)
     luaL_argcheck(L, is, 1, "database expected (call it as db:query(...))");
     struct database *d = *(struct database **)lua_touserdata(L, 1);
     if (!d || !d->handle)
-        luaL_error(L, "the database is closed");
+        script_error(L, "the database is closed");
     return d;
 }
 
@@ -82,7 +82,7 @@ static void read_param(struct script *s, lua_State *L, int idx, atr_cell *c)
     default:
         break;
     }
-    luaL_error(L, "cannot bind %s as parameter %d", luaL_typename(L, idx), idx - 2);
+    script_error(L, "cannot bind %s as parameter %d", luaL_typename(L, idx), idx - 2);
 }
 
 /* --- Results --- */

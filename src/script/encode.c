@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "script/bytes.h"
+#include "script/state.h"
 
 #define INTEGER_EXACT 9007199254740992.0 /* 2^53 */
 
@@ -311,6 +312,6 @@ int encode_event_args(struct encoder *e, lua_State *L, int first, int last)
 
 int encode_raise(struct encoder *e, lua_State *L)
 {
-    return luaL_error(L, e->path[0] ? "cannot encode %s at %s" : "cannot encode %s", e->what,
-                      e->path);
+    return script_error(L, e->path[0] ? "cannot encode %s at %s" : "cannot encode %s", e->what,
+                        e->path);
 }

@@ -307,7 +307,7 @@ static int l_engine(lua_State *L)
     };
     e->handle = atr_engine_new(s->app, encoder_data(encoder).json, &handlers, e, why);
     if (!e->handle)
-        return luaL_error(L, "%s", why);
+        return script_error(L, "%s", why);
     list_init(&e->link);
     list_append(&s->engines, &e->link);
     if (allow_ref != LUA_REFNIL)

@@ -141,7 +141,7 @@ static int l_route(lua_State *L)
     *route = (struct route){ s->door, fn, arena_copy(&s->door->memory, pattern) };
     int err = atr_http_route(s->app, method, atr_str_of(pattern), on_request, route);
     if (err < 0)
-        return luaL_error(L, "bad route \"%s\": %s", lua_tostring(L, 2), err_text(err));
+        return script_error(L, "bad route \"%s\": %s", lua_tostring(L, 2), err_text(err));
     return 0;
 }
 
@@ -160,7 +160,7 @@ static int l_static(lua_State *L)
         folder = lua_tostring(L, -1);
     }
     if (atr_http_static(s->app, prefix, folder, (unsigned)max_age, why) < 0)
-        return luaL_error(L, "%s", why);
+        return script_error(L, "%s", why);
     return 0;
 }
 
@@ -170,7 +170,7 @@ static size_t read_headers(lua_State *L, int idx, atr_str headers[HEADERS_MAX][2
     size_t count = lua_objlen(L, idx) / 2;
 
     if (count > HEADERS_MAX)
-        luaL_error(L, "too many headers");
+        script_error(L, "too many headers");
     for (size_t i = 0; i < count * 2; i++) {
         lua_rawgeti(L, idx, (int)i + 1); /* stays alive in the list */
         headers[i / 2][i % 2] = check_atr_str(L, lua_gettop(L));
@@ -195,9 +195,9 @@ static int l_respond(lua_State *L)
     int err = r ? atr_respond(r, &res) : ATR_ESTATE;
 
     if (err == ATR_ESYNTAX)
-        return luaL_error(L, "a header has characters that are not allowed");
+        return script_error(L, "a header has characters that are not allowed");
     if (err == ATR_ERANGE)
-        return luaL_error(L, "bad status %d", (int)res.status);
+        return script_error(L, "bad status %d", (int)res.status);
     lua_pushboolean(L, err == 0);
     return 1;
 }

@@ -21,7 +21,7 @@ static int l_configure(lua_State *L)
     if (err)
         return encode_raise(e, L);
     if (atr_app_set(s->app, name, encoder_data(e).json, ATR_SCRIPT, why) < 0)
-        return luaL_error(L, "%s", why);
+        return script_error(L, "%s", why);
     return 0;
 }
 

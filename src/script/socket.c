@@ -123,7 +123,7 @@ void check_event_name(lua_State *L, int idx)
         return;
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (strcmp(name, reserved[i]) == 0)
-            luaL_error(L, "\"%s\" is a reserved event name", name);
+            script_error(L, "\"%s\" is a reserved event name", name);
 }
 
 struct encoder *encode_event(struct script *s, lua_State *L, int first, int last)
@@ -141,7 +141,7 @@ struct encoder *encode_event(struct script *s, lua_State *L, int first, int last
 static void check_sent(lua_State *L, int err)
 {
     if (err < 0 && err != ATR_ECLOSED && err != ATR_ELIMIT)
-        luaL_error(L, "cannot emit: %s", err_text(err));
+        script_error(L, "cannot emit: %s", err_text(err));
 }
 
 struct reply {
@@ -315,7 +315,7 @@ static void join_one(lua_State *L, atr_socket *socket, int idx)
     int err = atr_socket_join(socket, check_atr_str(L, idx));
 
     if (err < 0 && err != ATR_ECLOSED)
-        luaL_error(L, "cannot join %s: %s", lua_tostring(L, idx), err_text(err));
+        script_error(L, "cannot join %s: %s", lua_tostring(L, idx), err_text(err));
 }
 
 /* join(socket, room or list of rooms) */

@@ -99,7 +99,7 @@ int script_enter_once(struct script *s, lua_CFunction fn, void *arg)
 struct encoder *encoder_take(struct script *s, lua_State *L)
 {
     if (s->encoding == SCRIPT_ENCODERS)
-        luaL_error(L, "events are sent from inside too many other sends");
+        script_error(L, "events are sent from inside too many other sends");
     struct encoder *e = &s->encoders[s->encoding];
     encoder_reset(e);
     return e;
@@ -182,35 +182,62 @@ static int open_entry(lua_State *L)
 
 /* --- The main chunk --- */
 
+enum { START_MS = 5000 };
+
 struct main_run {
     struct script *script;
-    char *why;
+    struct main_result result;
     int err;
 };
 
 static int main_entry(lua_State *L)
 {
     struct main_run *m = lua_touserdata(L, 1);
-    struct script *s = m->script;
 
-    if (luaL_loadfile(L, s->path) != 0) {
-        m->err = err_why(m->why, ATR_ESCRIPT, "%s", lua_tostring(L, -1));
+    if (luaL_loadfile(L, m->script->path) != 0) {
+        m->err = err_why(m->result.why, ATR_ESCRIPT, "%s", lua_tostring(L, -1));
         return 0;
     }
-    if (task_run_main(s, L, m->why) < 0)
-        m->err = ATR_ESCRIPT;
+    task_run_main(m->script, L, &m->result);
     return 0;
+}
+
+static void on_start_late(void *user)
+{
+    *(bool *)user = true;
+}
+
+/* A main chunk may wait (for a database, say) and is to have registered its handlers before the
+ * first client comes: the loop turns here until it ends. One that never does, because it loops on a
+ * timer, is left to itself after START_MS. */
+static void wait_for_main(struct script *s, struct main_run *m)
+{
+    bool late = false;
+    atr_ref timer = atr_timer_start(s->app, START_MS, 0, on_start_late, &late);
+
+    while (!m->result.ended && !late)
+        if (atr_app_turn(s->app, -1) < 0)
+            break;
+    if (!late)
+        atr_timer_stop(s->app, timer);
+    if (!m->result.ended)
+        atr_log(s->app, 2, "script-waits", "the main chunk has not ended yet; going on");
+    task_detach_main(s);
 }
 
 static int run_main(struct script *s, char *why)
 {
-    struct main_run m = { s, why, 0 };
+    struct main_run m = { .script = s, .result = { .why = why } };
 
     if (access(s->path, R_OK) != 0)
         return err_why(why, ATR_ESCRIPT, "cannot read the script %s", s->path);
     if (script_enter_once(s, main_entry, &m) < 0)
         return err_why(why, ATR_ESCRIPT, "cannot load the script %s", s->path);
-    return m.err;
+    if (m.err < 0)
+        return m.err;
+    if (!m.result.ended)
+        wait_for_main(s, &m);
+    return m.result.failed ? ATR_ESCRIPT : 0;
 }
 
 static char *folder_of(const char *path)

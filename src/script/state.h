@@ -163,6 +163,9 @@ atr_io *script_io(struct script *s);
 /* Calls the handlers of atrium.on(event). text may be NULL. */
 void server_tell(struct script *s, const char *event, const char *text);
 
+/* As luaL_error(), but the place is that of the script's own code: frames of the embedded sources
+ * are passed over. */
+int script_error(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An argument that is a text: string or number. */
 str check_str(lua_State *L, int idx);
 static inline atr_str check_atr_str(lua_State *L, int idx)

@@ -4,6 +4,33 @@
  */
 #include "script/state.h"
 
+/* Pushes "file:line: " of the innermost function that is neither C nor ours. */
+static void push_place(lua_State *L)
+{
+    lua_Debug frame;
+
+    for (int level = 1; lua_getstack(L, level, &frame); level++) {
+        lua_getinfo(L, "Sl", &frame);
+        if (frame.currentline <= 0 || strncmp(frame.source, "@atrium/", 8) == 0)
+            continue;
+        lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
+        return;
+    }
+    lua_pushliteral(L, "");
+}
+
+int script_error(lua_State *L, const char *format, ...)
+{
+    va_list args;
+
+    push_place(L);
+    va_start(args, format);
+    lua_pushvfstring(L, format, args);
+    va_end(args);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
 str check_str(lua_State *L, int idx)
 {
     str s;

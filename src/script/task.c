@@ -133,7 +133,7 @@ void task_start_with(struct script *s, lua_State *L, int nargs,
     t->ref = ref;
     if (nargs + 1 > LUA_MINSTACK && !lua_checkstack(t->L, nargs + 1)) {
         task_release(t);
-        luaL_error(L, "too many arguments");
+        script_error(L, "too many arguments");
     }
     lua_xmove(L, t->L, nargs + 1);
     resume(t, nargs);
@@ -144,38 +144,32 @@ void task_start(struct script *s, lua_State *L, int nargs)
     task_start_with(s, L, nargs, NULL, 0, LUA_NOREF);
 }
 
-struct main_result {
-    char *why;
-    bool ended, failed;
-};
-
 static void main_done(struct task *t, bool ok)
 {
     struct main_result *r = (struct main_result *)(uintptr_t)t->id;
     const char *message = ok ? NULL : lua_tostring(t->L, -1);
 
     r->ended = true;
-    if (ok)
-        return;
-    r->failed = true;
-    (void)err_why(r->why, ATR_ESCRIPT, "%s", message ? message : "the script failed");
+    r->failed = !ok;
+    if (!ok)
+        (void)err_why(r->why, ATR_ESCRIPT, "%s", message ? message : "the script failed");
 }
 
-int task_run_main(struct script *s, lua_State *L, char *why)
+void task_run_main(struct script *s, lua_State *L, struct main_result *r)
 {
-    struct main_result r = { .why = why };
+    task_start_with(s, L, 0, main_done, (uint64_t)(uintptr_t)r, LUA_NOREF);
+}
+
+void task_detach_main(struct script *s)
+{
     struct list *at, *next;
 
-    task_start_with(s, L, 0, main_done, (uint64_t)(uintptr_t)&r, LUA_NOREF);
-    if (r.ended)
-        return r.failed ? -1 : 0;
     list_each(at, next, &s->tasks)
-    { /* it waits: from now on it is a task as any other */
+    {
         struct task *t = container_of(at, struct task, link);
         if (t->on_done == main_done)
             t->on_done = NULL;
     }
-    return 0;
 }
 
 /* --- Waiting --- */
@@ -193,9 +187,9 @@ static struct pending *pending_new(struct script *s)
 struct pending *pending_wait(struct script *s, lua_State *L)
 {
     if (s->closing)
-        luaL_error(L, "the script is closing: nothing can be waited for");
+        script_error(L, "the script is closing: nothing can be waited for");
     if (!s->running || s->running->L != L)
-        luaL_error(L, "cannot wait inside a coroutine of the script's own (use atrium.spawn)");
+        script_error(L, "cannot wait inside a coroutine of the script's own (use atrium.spawn)");
     struct pending *p = pending_new(s);
     p->task = s->running;
     return p;

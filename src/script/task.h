@@ -33,9 +33,15 @@ void task_start(struct script *s, lua_State *L, int nargs);
 void task_start_with(struct script *s, lua_State *L, int nargs,
                      void (*on_done)(struct task *t, bool ok), uint64_t id, int ref);
 
-/* Runs the main chunk, the function at the top of L. -1: it failed, with the message in why
- * (ATR_WHY_BYTES). When it waits it goes on later, as any task. */
-int task_run_main(struct script *s, lua_State *L, char *why);
+/* How the main chunk fares. */
+struct main_result {
+    char *why; /* ATR_WHY_BYTES: the message of its failure */
+    bool ended, failed;
+};
+/* Runs the main chunk, the function at the top of L. When it waits, r is filled later, unless
+ * task_detach_main() is called: from then on it is a task as any other. */
+void task_run_main(struct script *s, lua_State *L, struct main_result *r);
+void task_detach_main(struct script *s);
 
 /* Something that the API owes a callback for. */
 struct pending {

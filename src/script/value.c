@@ -48,14 +48,14 @@ static int l_decode(lua_State *L)
     case 0:
         break;
     case ATR_EENCODING:
-        return luaL_error(L, "JSON text is not valid UTF-8");
+        return script_error(L, "JSON text is not valid UTF-8");
     case ATR_ELIMIT:
-        return luaL_error(L, "JSON text is nested too deeply");
+        return script_error(L, "JSON text is nested too deeply");
     default:
-        return luaL_error(L, "not valid JSON");
+        return script_error(L, "not valid JSON");
     }
     if (decode_value(&s->decoder, L, text, NULL) < 0)
-        return luaL_error(L, "not valid JSON");
+        return script_error(L, "not valid JSON");
     return 1;
 }
 
