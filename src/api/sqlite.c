@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "client/sqlite.h"
 
+/* Listed until its thread has gone: a close may still be under way when the application ends. */
 struct atr_sqlite {
     struct list link; /* in app->databases */
     atr_app *app;
@@ -19,6 +20,14 @@ struct query {
     void *user;
 };
 
+static void on_closed(void *user)
+{
+    atr_sqlite *s = user;
+
+    list_remove(&s->link);
+    mem_free(s);
+}
+
 atr_sqlite *atr_sqlite_open(atr_app *app, atr_str path)
 {
     atr_sqlite *s = mem_alloc(sizeof *s);
@@ -26,26 +35,20 @@ atr_sqlite *atr_sqlite_open(atr_app *app, atr_str path)
     *s = (atr_sqlite){ .app = app, .db = sqlite_open(&app->loop, str_in(path)) };
     list_init(&s->link);
     list_append(&app->databases, &s->link);
+    sqlite_on_closed(s->db, on_closed, s);
     return s;
-}
-
-static void close_database(atr_sqlite *s, bool now)
-{
-    list_remove(&s->link);
-    sqlite_close(s->db, now);
-    mem_free(s);
 }
 
 void atr_sqlite_close(atr_sqlite *s)
 {
     if (s)
-        close_database(s, false);
+        sqlite_close(s->db, false);
 }
 
 void databases_free(atr_app *app)
 {
     while (!list_empty(&app->databases))
-        close_database(container_of(app->databases.next, atr_sqlite, link), true);
+        sqlite_close(container_of(app->databases.next, atr_sqlite, link)->db, true);
 }
 
 static void arrived(void *user, int err, const char *message, const struct sqlite_rows *rows)
