@@ -50,8 +50,6 @@ static bool accept_body(struct http_conn *c, struct http_request *r, str data)
         return true;
     }
     too_large(c);
-    if (c->request == r)
-        accept_body(c, r, data);
     return c->request == r;
 }
 

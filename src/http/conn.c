@@ -205,7 +205,7 @@ static void begin_request(struct http_conn *c, const char *text, const struct ht
 
     s->stats.requests++;
     c->request = r;
-    c->close_after = !head->keep_alive || s->closing;
+    c->close_after = !head->keep_alive;
     c->state = has_body ? HTTP_BODY : HTTP_WAIT;
     r->body_done = !has_body;
     r->body_left = head->length;
@@ -219,7 +219,7 @@ static void begin_request(struct http_conn *c, const char *text, const struct ht
         http_respond_status(r, why);
     else if (r->handler->on_head)
         r->handler->on_head(r->handler, r);
-    if (c->request != r || r->answered)
+    if (r->answered) /* or aborted, or taken: it may not be the connection's any more */
         return;
     if (has_body)
         http_body_begin(c);

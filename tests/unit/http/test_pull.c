@@ -242,6 +242,25 @@ static void completes_before_it_ends(void **state)
     assert_int_equal(f.client.body.len, 20000000);
     assert_int_equal(f.complete, 1);
     client_until_ended(&f.client);
+    assert_int_equal(f.client.in.len, 0); /* the rest was not taken for a request */
+    finish(&f);
+}
+
+static void completes_in_spite_of_a_bad_body(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    start(&f, 1000000, 1000000);
+    f.from_head = true;
+    client_say(&f.client,
+               "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
+    assert_int_equal(client_response(&f.client, "POST"), 200);
+    assert_int_equal(f.client.body.len, 1000000);
+    assert_int_equal(f.complete, 1);
+    client_until_ended(&f.client);
+    assert_int_equal(f.client.in.len, 0);
+    assert_int_equal(f.site.server.stats.bad_requests, 1);
     finish(&f);
 }
 
@@ -264,4 +283,6 @@ TEST_MAIN(cmocka_unit_test(gives_all_of_it), cmocka_unit_test(head_and_nothing),
           cmocka_unit_test(releases_when_the_client_leaves),
           cmocka_unit_test(gives_up_on_who_never_reads), cmocka_unit_test(serves_after_half_close),
           cmocka_unit_test(streams_while_the_body_comes),
-          cmocka_unit_test(completes_before_it_ends), cmocka_unit_test(dies_with_the_server))
+          cmocka_unit_test(completes_before_it_ends),
+          cmocka_unit_test(completes_in_spite_of_a_bad_body),
+          cmocka_unit_test(dies_with_the_server))

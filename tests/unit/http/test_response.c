@@ -152,6 +152,10 @@ static void compresses_when_it_pays(void **state)
     assert_null(client_header(&f.client, "content-encoding").p);
     assert_str(client_header(&f.client, "vary"), "Accept-Encoding");
     assert_int_equal(f.client.body.len, sizeof text);
+    f.res.status = 304;
+    assert_int_equal(client_get(&f.client, "/", "Accept-Encoding: gzip\r\n"), 304);
+    assert_null(client_header(&f.client, "content-encoding").p);
+    f.res.status = 200;
     f.res.body.n = 1000; /* below the default threshold, above an explicit one */
     assert_int_equal(client_get(&f.client, "/", "Accept-Encoding: gzip\r\n"), 200);
     assert_null(client_header(&f.client, "content-encoding").p);

@@ -343,6 +343,24 @@ static void streams_large_files(void **state)
     finish(&f);
 }
 
+/* A file that becomes shorter while it is sent: the client sees that the answer is incomplete. */
+static void cuts_when_a_file_shrinks(void **state)
+{
+    struct fixture f;
+    char path[64];
+    (void)state;
+
+    start(&f, "/");
+    make(&f, "www/large.bin", STR(""));
+    snprintf(path, sizeof path, "%s/www/large.bin", f.top);
+    assert_int_equal(truncate(path, 64 * 1024 * 1024), 0);
+    client_say(&f.client, "GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n");
+    site_until(&f.site, stream_stats.queued_bytes > 0 && f.site.server.stats.requests == 1);
+    assert_int_equal(truncate(path, 100), 0);
+    assert_int_equal(client_response(&f.client, "GET"), 0);
+    finish(&f);
+}
+
 static void empty_files(void **state)
 {
     struct fixture f;
@@ -407,5 +425,6 @@ TEST_MAIN(cmocka_unit_test(serves_files), cmocka_unit_test(serves_folders),
           cmocka_unit_test(cuts_the_prefix), cmocka_unit_test(stays_beneath),
           cmocka_unit_test(long_paths), cmocka_unit_test(conditions), cmocka_unit_test(ranges),
           cmocka_unit_test(gzip_on_the_fly), cmocka_unit_test(gzip_file_beside),
-          cmocka_unit_test(streams_large_files), cmocka_unit_test(empty_files),
-          cmocka_unit_test(walks_beneath), cmocka_unit_test(says_what_it_cannot_serve))
+          cmocka_unit_test(streams_large_files), cmocka_unit_test(cuts_when_a_file_shrinks),
+          cmocka_unit_test(empty_files), cmocka_unit_test(walks_beneath),
+          cmocka_unit_test(says_what_it_cannot_serve))
