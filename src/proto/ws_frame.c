@@ -117,25 +117,55 @@ size_t ws_frame_head_masked(uint8_t *out, enum ws_op op, bool fin, uint64_t len,
     return head + 4;
 }
 
-/* A vector of 16 bytes: baseline on every 64-bit machine we run on, so no dispatch is needed. */
+/* Vectors of 16 bytes: baseline on every 64-bit machine we run on, so no dispatch is needed. */
 typedef uint64_t mask_vector __attribute__((vector_size(16)));
+
+static uint8_t *unmask_vectors(uint8_t *p, const uint8_t *end, uint64_t word)
+{
+    mask_vector m = { word, word }, a, b;
+
+    for (; (size_t)(end - p) >= 2 * sizeof m; p += 2 * sizeof m) {
+        memcpy(&a, p, sizeof a);
+        memcpy(&b, p + sizeof a, sizeof b);
+        a ^= m;
+        b ^= m;
+        memcpy(p, &a, sizeof a);
+        memcpy(p + sizeof a, &b, sizeof b);
+    }
+    return p;
+}
+
+/* The mask turned so that its byte `at` comes first in memory. In registers: reading back bytes
+ * that were just written costs more than all the rest of a short frame. */
+static uint32_t turn(const uint8_t mask[4], uint64_t at)
+{
+    unsigned bits = 8 * (unsigned)(at & 3);
+    uint32_t m;
+
+    memcpy(&m, mask, sizeof m);
+    if (bits == 0)
+        return m;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return m >> bits | m << (32 - bits);
+#else
+    return m << bits | m >> (32 - bits);
+#endif
+}
 
 void ws_unmask(uint8_t *p, size_t n, const uint8_t mask[4], uint64_t at)
 {
-    uint8_t turned[16]; /* the mask as it meets p[0], four times */
+    uint32_t half = turn(mask, at);
+    uint64_t word = (uint64_t)half << 32 | half, v;
     uint8_t *end = p + n;
-    mask_vector m, v;
 
-    for (size_t i = 0; i < sizeof turned; i++)
-        turned[i] = mask[(at + i) & 3];
-    memcpy(&m, turned, sizeof m);
-    for (; (size_t)(end - p) >= sizeof m; p += sizeof m) {
+    p = unmask_vectors(p, end, word);
+    for (; (size_t)(end - p) >= sizeof v; p += sizeof v) {
         memcpy(&v, p, sizeof v);
-        v ^= m;
+        v ^= word;
         memcpy(p, &v, sizeof v);
     }
-    for (size_t i = 0; p < end; i++)
-        *p++ ^= turned[i];
+    while (p < end) /* all steps so far were multiples of four */
+        *p++ ^= mask[at++ & 3];
 }
 
 bool ws_close_code_valid(unsigned code)
