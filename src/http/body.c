@@ -30,9 +30,10 @@ static void too_large(struct http_conn *c)
     struct http_request *r = c->request;
 
     c->server->stats.too_large++;
-    http_respond(r, &(struct http_response){ .status = 413 });
     if (r->handler->on_too_large)
         r->handler->on_too_large(r->handler, r);
+    if (!r->answered)
+        http_respond(r, &(struct http_response){ .status = 413 });
 }
 
 /* Takes bytes of the body. False: no more of it is wanted. */

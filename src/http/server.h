@@ -38,8 +38,9 @@ struct http_handler {
      * r->answered is true from then on. The request dies at the end of the iteration. May be NULL.
      */
     void (*on_abort)(struct http_handler *h, struct http_request *r);
-    /* The body is larger than r->body_bytes_max: the server answered 413, empty. Instead of
-     * on_request and on_abort, so that what on_head set up can be released. May be NULL. */
+    /* The body is larger than r->body_bytes_max. Instead of on_request and on_abort, so that what
+     * on_head set up can be released. May answer 413 with headers of its own; if it does not, or is
+     * NULL, the server answers 413, empty. */
     void (*on_too_large)(struct http_handler *h, struct http_request *r);
 };
 

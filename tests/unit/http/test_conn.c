@@ -15,6 +15,7 @@ struct echo {
     struct http_request *held; /* the last request that was not answered */
     bool hold;                 /* do not answer on_request */
     unsigned answer_head;      /* answer on_head with this status; 0: no */
+    bool own_413;              /* answer on_too_large itself */
     size_t body_bytes_max;     /* 0: leave the default */
     int heads, requests, aborts, too_large;
     bool aborted, requested, headed;
@@ -68,8 +69,10 @@ static void echo_too_large(struct http_handler *h, struct http_request *r)
 {
     struct echo *e = h->user;
 
-    assert_true(r->answered);
+    assert_false(r->answered);
     e->too_large++;
+    if (e->own_413)
+        http_respond(r, &(struct http_response){ .status = 413, .body = STR("own") });
 }
 
 struct fixture {
@@ -349,14 +352,19 @@ static void refuses_large_bodies(void **state)
     client_say(&f.client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n012345678");
     assert_int_equal(client_response(&f.client, "POST"), 404);
     f.echo.answer_head = 0;
+    f.echo.own_413 = true;
+    client_say(&f.client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n012345678");
+    assert_int_equal(client_response(&f.client, "POST"), 413);
+    assert_str(buf_str(&f.client.body), "own");
+    f.echo.own_413 = false;
     client_say(&f.client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n01");
     assert_int_equal(client_response(&f.client, "POST"), 413);
     assert_str(client_header(&f.client, "connection"), "close");
     client_until_ended(&f.client);
     assert_int_equal(f.echo.requests, 2);
-    assert_int_equal(f.echo.too_large, 4);
+    assert_int_equal(f.echo.too_large, 5);
     assert_int_equal(f.echo.aborts, 0);
-    assert_int_equal(f.site.server.stats.too_large, 4);
+    assert_int_equal(f.site.server.stats.too_large, 5);
     finish(&f);
 }
 
