@@ -1,7 +1,7 @@
 /* hub/hub.h - groups of members and fan-out over them: the rooms of one namespace.
  *
- * Membership is arrays on both sides with back-indices: finding one's place takes the shorter of the
- * two, the rest of joining and leaving is O(1); a fan-out walks memory in order and allocates
+ * Membership is arrays on both sides with back-indices: finding one's place takes the shorter of
+ * the two, the rest of joining and leaving is O(1); a fan-out walks memory in order and allocates
  * nothing. A group exists while it has members.
  *
  * A fan-out's callback may queue output but not change membership: collect first when you must.

@@ -30,7 +30,7 @@ static void keeps_auth_and_handshake(void **state)
     const struct sio_handshake *h;
 
     peer_open(&p, g);
-    peer_say(&p, "40 {\"token\":[1, 2]} ");
+    peer_say(&p, "40{\"token\":[1, 2]} ");
     assert_heard(&p, "40{\"sid\":\"$\"}");
     assert_str(str_n(g->last->auth, g->last->auth_len), "{\"token\":[1, 2]}");
     h = sio_socket_handshake(g->last);
