@@ -172,13 +172,59 @@ static void on_connection(void *user, atr_socket *socket)
     (void)script_enter(s, s->enter_connection, &c);
 }
 
+/* Handlers of disconnects that disconnect others whose handlers ...: beyond a depth they run from
+ * the loop, when the stack is free again. */
+static int deferred_entry(lua_State *L)
+{
+    struct script *s = lua_touserdata(L, 1);
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->deferred_ref); /* [2] */
+    lua_newtable(L);
+    lua_rawseti(L, LUA_REGISTRYINDEX, s->deferred_ref);
+    for (int i = 1, count = (int)lua_objlen(L, 2); i <= count; i++) {
+        lua_rawgeti(L, 2, i); /* [3] */
+        for (int field = 1; field <= 4; field++)
+            lua_rawgeti(L, 3, field); /* [4] socket, event, reason, description */
+        listeners_emit(s, L, 4, lua_tostring(L, 5), 2);
+        lua_settop(L, 2);
+    }
+    return 0;
+}
+
+static void on_deferred(void *user)
+{
+    struct script *s = user;
+
+    s->deferred_timer = 0;
+    (void)script_enter_once(s, deferred_entry, s); /* a failure was logged */
+}
+
+/* The socket is at SOCKET, reason and description are at the top. */
+static void defer(struct script *s, lua_State *L, const char *event)
+{
+    lua_createtable(L, 4, 0);
+    lua_insert(L, -3);
+    lua_rawseti(L, -3, 4);
+    lua_rawseti(L, -2, 3);
+    lua_pushstring(L, event);
+    lua_rawseti(L, -2, 2);
+    lua_pushvalue(L, SOCKET);
+    lua_rawseti(L, -2, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->deferred_ref);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+    if (!s->deferred_timer)
+        s->deferred_timer = atr_timer_start(s->app, 0, 0, on_deferred, s);
+}
+
 static int leaving_entry(lua_State *L)
 {
     struct change *c = lua_touserdata(L, 1);
     struct script *s = c->nsp->script;
+    uint32_t slot = socket_slot(c->socket);
 
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->sockets_ref);
-    lua_rawgeti(L, -1, (int)socket_slot(c->socket));
+    lua_rawgeti(L, -1, (int)slot);
     lua_replace(L, SOCKET);
     lua_settop(L, SOCKET);
     if (c->last) { /* handlers that hold it on still know who it was */
@@ -187,25 +233,22 @@ static int leaving_entry(lua_State *L)
         lua_pushlstring(L, id.p, id.n);
         lua_rawset(L, SOCKET);
         lua_pushliteral(L, "nsp");
-        namespace_push(s, L, s->nsps[s->slots[socket_slot(c->socket)].nsp]);
+        namespace_push(s, L, s->nsps[s->slots[slot].nsp]);
         lua_rawset(L, SOCKET);
     }
     lua_pushstring(L, c->reason);
     lua_pushstring(L, c->description);
-    listeners_emit(s, L, SOCKET, c->event, 2);
+    if (s->depth > SCRIPT_DEPTH_MAX)
+        defer(s, L, c->event);
+    else
+        listeners_emit(s, L, SOCKET, c->event, 2);
     return 0;
 }
 
 static void leave(struct change *c)
 {
-    struct script *s = c->nsp->script;
-
-    if (!socket_slot(c->socket))
-        return;
-    if (s->depth < SCRIPT_DEPTH_MAX)
-        (void)script_enter_once(s, leaving_entry, c);
-    else
-        atr_log(s->app, 3, "script-error", "disconnect handlers disconnect each other too deeply");
+    if (socket_slot(c->socket))
+        (void)script_enter_once(c->nsp->script, leaving_entry, c); /* a failure was logged */
 }
 
 static void on_disconnecting(void *user, atr_socket *socket, const char *reason,
@@ -298,8 +341,16 @@ static int l_set_callback(lua_State *L)
     return 0;
 }
 
+void events_close(struct script *s)
+{
+    if (s->deferred_timer)
+        atr_timer_stop(s->app, s->deferred_timer);
+}
+
 void event_open(lua_State *L, struct script *s, int core)
 {
+    lua_newtable(L);
+    s->deferred_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->sockets_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->names_ref);
     lua_pushcclosure(L, event_entry, 2);

@@ -322,6 +322,7 @@ void script_close(struct script *s)
     s->door->script = NULL;
     gc_close(s);
     server_close(s);
+    events_close(s);
     namespaces_close(s);
     engines_close(s);
     databases_close(s);

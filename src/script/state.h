@@ -107,6 +107,8 @@ struct script {
     int nsps_ref;                           /* index to namespace object */
     int nsp_names_ref;                      /* name to index */
     int server_ref, engine_ref, module_ref; /* the objects io, io.engine, and for events of all */
+    int deferred_ref;                       /* disconnects whose handlers run later */
+    atr_ref deferred_timer;                 /* 0: none waits */
     int allow_ref;                          /* allowRequest */
     int names_ref;                          /* event name to number */
     unsigned name_count;
@@ -200,6 +202,7 @@ void database_open(lua_State *L, struct script *s, int core);
 void log_open(lua_State *L, struct script *s, int core);
 
 /* And gives back what it registered or holds. */
+void events_close(struct script *s);
 void namespaces_close(struct script *s);
 void server_close(struct script *s);
 void engines_close(struct script *s);
