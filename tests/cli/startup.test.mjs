@@ -118,3 +118,7 @@ test("SIGTERM ends a server with status 0, and the port it printed answered", as
   child.kill("SIGTERM");
   assert.equal(await new Promise((done) => child.once("exit", (code) => done(code))), 0);
 });
+
+test("docs/settings.md is what the table says", () => {
+  assert.equal(fs.readFileSync("docs/settings.md", "utf8"), run(["config", "--markdown"]).stdout, "run `make docs`");
+});

@@ -1,0 +1,71 @@
+// `atrium bench` against a server of ours: every scenario counts, and failures are told.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { execFile, spawn } from "node:child_process";
+import path from "node:path";
+
+const bin = path.resolve(process.env.ATRIUM_BIN ?? "build/atrium");
+let server, url;
+
+before(async () => {
+  server = spawn(bin, ["run", "bench/apps/bench.lua", "--port", "0", "--host", "127.0.0.1"], { stdio: ["ignore", "pipe", "inherit"] });
+  url = await new Promise((done) => server.stdout.once("data", (d) => done(/http(:\/\/\S+)/.exec(d)[1])));
+  url = `ws${url}`;
+});
+after(() => server.kill());
+
+function bench(...args) {
+  return new Promise((done) =>
+    execFile(bin, ["bench", ...args], { timeout: 60000 }, (error, stdout, stderr) => done({ status: error?.code ?? 0, stdout, stderr })));
+}
+
+async function measure(scenario, ...args) {
+  const got = await bench(scenario, url, "--warmup", "50", "--duration", "300", "--pid", String(server.pid), "--json", ...args);
+  assert.equal(got.status, 0, got.stderr);
+  const report = JSON.parse(got.stdout);
+  assert.equal(report.error, null);
+  assert.equal(report.errors, 0);
+  assert.ok(report.server.privateBytes > 0);
+  return report;
+}
+
+for (const protocol of ["socketio", "engine"])
+  test(`echo over ${protocol}, several in flight`, async () => {
+    const r = await measure("echo", "--protocol", protocol, "--connections", "5", "--in-flight", "3", "--size", "200");
+    assert.ok(r.messages > 15 && r.messagesPerSecond > 0 && r.server.cpuSeconds > 0);
+    const { p50, p90, p99, max } = r.latencyUs;
+    assert.ok(p50 > 0 && p50 <= p90 && p90 <= p99 && p99 <= max);
+  });
+
+test("broadcast counts deliveries", async () => {
+  const r = await measure("broadcast", "--connections", "20", "--in-flight", "4");
+  assert.ok(r.messages >= 20, String(r.messages));
+});
+
+test("idle holds connections", async () => {
+  const r = await measure("idle", "--connections", "200");
+  assert.equal(r.messages, 0);
+  assert.ok(r.server.privateBytesPerConnection < 100000);
+});
+
+test("connect opens and closes over and over", async () => {
+  const r = await measure("connect", "--connections", "5");
+  assert.ok(r.messages > 5);
+});
+
+test("text and progress", async () => {
+  const got = await bench("echo", url, "--warmup", "0", "--duration", "1200", "--connections", "2", "--progress");
+  assert.equal(got.status, 0, got.stderr);
+  assert.match(got.stdout, /messages in 1\.\d\d s: \d+ per second/);
+  assert.match(got.stderr, /counting +2 connections, \d+ messages\/s/);
+});
+
+test("a server that is not there, and one that speaks no WebSocket there", async () => {
+  const gone = await bench("echo", "ws://127.0.0.1:1", "--connections", "1");
+  assert.equal(gone.status, 1);
+  assert.match(gone.stderr, /connection 0 to 127\.0\.0\.1:1: /);
+  const wrong = await bench("echo", `${url}/nothing`, "--connections", "1", "--json");
+  assert.equal(wrong.status, 1);
+  assert.match(JSON.parse(wrong.stdout).error, /connection 0 was lost/);
+  assert.equal((await bench("dance", url)).status, 2);
+});
