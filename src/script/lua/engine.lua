@@ -31,7 +31,9 @@ local Server = core.class({ __name = "atrium.engine" }, {
 
 function core.new_engine(options)
   options = options or {}
-  assert(type(options) == "table", "atrium.engine: a table of options expected")
+  if type(options) ~= "table" then
+    error("atrium.engine: a table of options expected", 2)
+  end
   local plain, allow = {}, nil
   for name, value in pairs(options) do
     if name == "allowRequest" then
@@ -41,13 +43,10 @@ function core.new_engine(options)
     end
   end
   local server = setmetatable({ false }, Server)
-  local ok, message = pcall(core.open_engine, server, plain, allow and function(request, decide)
+  core.open_engine(server, plain, allow and function(request, decide)
     allow(request, function(err, yes)
       decide(err and err ~= core.null and err or not yes and "Forbidden" or nil)
     end)
   end or nil)
-  if not ok then
-    error(message, 2)
-  end
   return server
 end

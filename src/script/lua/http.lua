@@ -59,13 +59,10 @@ local function answer(self, default_type, body)
   if self.sent then
     error("the request was answered already", 3)
   end
-  local ok, result = pcall(core.respond, self.ref, self.code or 200,
-    self.content_type or default_type, self.headers, body)
-  if not ok then
-    error(result, 3)
-  end
+  local sent = core.respond(self.ref, self.code or 200, self.content_type or default_type,
+    self.headers, body)
   self.sent = true
-  return result
+  return sent
 end
 
 function Response:json(value)
@@ -105,7 +102,7 @@ local function add(method, pattern, handler)
   if type(handler) ~= "function" then
     error("atrium.http: a function expected as the handler", 3)
   end
-  local ok, message = pcall(core.route, method, pattern, function(request, ref)
+  core.route(method, pattern, function(request, ref)
     setmetatable(request, Request)
     local response = setmetatable({ ref = ref, headers = {} }, Response)
     local result = handler(request, response)
@@ -114,9 +111,6 @@ local function add(method, pattern, handler)
       response:send(result)
     end
   end)
-  if not ok then
-    error(message, 3)
-  end
   return http
 end
 
@@ -128,10 +122,7 @@ for name, method in pairs { get = "GET", post = "POST", put = "PUT", delete = "D
 end
 
 function http:static(prefix, folder, options)
-  local ok, message = pcall(core.static, prefix, folder, options and options.maxAge)
-  if not ok then
-    error(message, 2)
-  end
+  core.static(prefix, folder, options and options.maxAge)
   return http
 end
 

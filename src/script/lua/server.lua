@@ -82,7 +82,9 @@ local Pattern = { __name = "atrium.pattern" }
 Pattern.__index = Pattern
 
 function core.pattern(text)
-  assert(type(text) == "string", "atrium.pattern: a Lua pattern (a string) expected")
+  if type(text) ~= "string" then
+    error("atrium.pattern: a Lua pattern (a string) expected", 2)
+  end
   string.find("", text) -- a malformed one is an error here, not when a client comes
   return setmetatable({ text }, Pattern)
 end
@@ -161,15 +163,14 @@ local function allow_request(fn)
 end
 
 function server:configure(options)
-  assert(type(options) == "table", "io:configure: a table of settings expected")
+  if type(options) ~= "table" then
+    error("io:configure: a table of settings expected", 2)
+  end
   for name, value in pairs(options) do
     if name == "allowRequest" then
       allow_request(value)
     else
-      local ok, message = pcall(core.configure, name, value)
-      if not ok then
-        error(message, 2)
-      end
+      core.configure(name, value)
     end
   end
   return self

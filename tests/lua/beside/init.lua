@@ -1,0 +1,1 @@
+return { name = ..., dir = require("atrium").dir }
