@@ -273,7 +273,7 @@ local function through(self, ack, event, count, list, at)
       return
     end
     called = true
-    if err then
+    if err and err ~= core.null then
       core.emit_local(self, "error", err)
     else
       -- A middleware may have changed the event.

@@ -130,12 +130,10 @@ void rig_expect_silence(struct rig *r, int fd)
     assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
 }
 
-static int upgrade(struct rig *r, const char *path)
+int rig_connect(struct rig *r)
 {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM, 0), port;
-    char head[512] = "", open_packet[512];
-    size_t n = 0;
 
     if (!r->port) {
         port = atr_app_listen(r->app, "127.0.0.1", 0, r->why);
@@ -145,6 +143,20 @@ static int upgrade(struct rig *r, const char *path)
     to.sin_port = htons(r->port);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)), 0);
+    return fd;
+}
+
+ssize_t rig_receive(int fd, void *out, size_t size)
+{
+    return recv(fd, out, size, MSG_DONTWAIT);
+}
+
+static int upgrade(struct rig *r, const char *path)
+{
+    int fd = rig_connect(r);
+    char head[512] = "", open_packet[512];
+    size_t n;
+
     n = (size_t)snprintf(head, sizeof head,
                          "GET %s?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
                          "Upgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -8,6 +8,8 @@
 
 #include "test.h"
 
+#include <sys/types.h>
+
 #include "atrium/atrium.h"
 #include "script/script.h"
 #include "script/state.h"
@@ -27,6 +29,9 @@ void rig_open(struct rig *r, const char *source);
 void rig_close(struct rig *r);
 void rig_turn(struct rig *r);
 
+/* A plain connection; and what has come to it: bytes, 0 at the end, -1 when nothing is there. */
+int rig_connect(struct rig *r);
+ssize_t rig_receive(int fd, void *out, size_t size);
 /* A client of the main namespace that has connected ("40" with auth behind it, and its answer). */
 int rig_client(struct rig *r, const char *auth);
 /* A client of an Engine.IO path whose open packet was read. */
