@@ -236,10 +236,10 @@ static void on_attachment(struct sio_client *c, str bytes)
         return;
     c->partial = NULL; /* the callback may close the client */
     s = sio_socket_find(sio_client_server(c), p->socket);
-    if (s && s->state == SIO_SOCKET_CONNECTED)
+    if (s)
         deliver(s, &p->packet,
                 &(struct sio_data){ p->packet.data, p->attachments, p->packet.attachments });
-    else
+    else /* we disconnected it meanwhile */
         out_of_state(c);
     sio_partial_free(p);
 }

@@ -93,8 +93,6 @@ int sio_send(struct sio_client *c, const struct sio_outgoing *p, unsigned flags)
     struct sio_frames f;
     int err;
 
-    if (c->closing)
-        return ATR_ECLOSED;
     /* 2.3: a packet goes or does not go, text and attachments together. */
     if ((flags & SIO_VOLATILE) && !sio_client_idle(c)) {
         io->stats.volatile_dropped++;

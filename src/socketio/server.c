@@ -44,7 +44,7 @@ static void end_sockets(struct sio_server *io)
     for (uint32_t i = 0; i < io->sockets.cap; i++) {
         struct sio_socket *s = io->sockets.slots[i].object;
 
-        if (s && s->state <= SIO_SOCKET_CONNECTED)
+        if (s)
             sio_client_end(s->client, eio_reason_text(EIO_SERVER_SHUTTING_DOWN), NULL);
     }
 }

@@ -160,9 +160,11 @@ static void the_gone_refuse_all(void **state)
     struct peer p;
 
     g->on_disconnect = emit_to_the_gone;
+    g->main->watch_outgoing = true;
     peer_join(&p, g);
     peer_close(&p);
     assert_acks("");
+    assert_log(g, "leaving(/,transport close) left(/,transport close)");
 }
 
 /* The ack function may end the socket that answered, and ask again. */

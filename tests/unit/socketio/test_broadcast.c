@@ -165,7 +165,7 @@ static void count_one(void *arg, struct sio_socket *s)
 
 static void drop_all(void *arg, struct sio_socket *s)
 {
-    (void)arg;
+    ++*(int *)arg;
     sio_disconnect_sockets(s->nsp, NULL, true);
 }
 
@@ -190,7 +190,9 @@ static void does_things_to_many(void **state)
     assert_heard(&peers[3], "41");
     check_counts("00000");
     assert_int_equal(g->main->hub.count, 3);
-    sio_each(g->main, NULL, drop_all, NULL);
+    count = 0;
+    sio_each(g->main, NULL, drop_all, &count);
+    assert_int_equal(count, 1);
     assert_heard(&peers[0], "41 close(1005)");
     assert_int_equal(g->main->hub.count, 0);
     disperse();

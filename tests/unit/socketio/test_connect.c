@@ -88,6 +88,12 @@ static void refuses_unknown_namespaces(void **state)
     peer_close(&p);
 }
 
+static void nobody(void *arg, struct sio_socket *s)
+{
+    (void)arg, (void)s;
+    fail();
+}
+
 static void join_room(struct rig *g, struct sio_socket *s, void *middleware, sio_decision d)
 {
     assert_int_equal(sio_socket_join(s, STR("early")), 0);
@@ -99,6 +105,8 @@ static void join_room(struct rig *g, struct sio_socket *s, void *middleware, sio
                               DATA("[\"no\"]")),
                      0);
     assert_int_equal(sio_emit(g->main, NULL, DATA("[\"no\"]")), 0);
+    sio_each(g->main, &(struct sio_target){ .rooms = &STR("early"), .room_count = 1 }, nobody,
+             NULL);
     if (str_eq(str_of(middleware), STR("guard")))
         sio_decide(&g->io, d, false, STR("not \"you\""), STR("{\"code\":7}"));
     else
@@ -313,6 +321,52 @@ static void overlapping_pending_connects(void **state)
     buf_clear(&g->log);
 }
 
+/* A DISCONNECT comes behind all CONNECTs: also what is pending has been given up. */
+static void disconnecting_gives_up_what_is_pending(void **state)
+{
+    struct rig *g = *state;
+    struct peer p;
+
+    g->hold = true;
+    sio_namespace_use(g->main, NULL);
+    peer_open(&p, g);
+    peer_say(&p, "40");
+    peer_say(&p, "40");
+    sio_decide(&g->io, g->owed[0], true, NONE, NONE);
+    assert_log(g, "mw(/) mw(/) connect(/)");
+    peer_say(&p, "41");
+    assert_log(g, "abandon(/) leaving(/,client namespace disconnect) "
+                  "left(/,client namespace disconnect)");
+    assert_false(sio_decision_open(&g->io, g->owed[1]));
+    sio_decide(&g->io, g->owed[1], true, NONE, NONE);
+    assert_log(g, "");
+    assert_heard(&p, "40{\"sid\":\"$\"}");
+    peer_close(&p);
+}
+
+/* The middleware lets the socket in, then ends its connection. */
+static void let_in_and_end(struct rig *g, struct sio_socket *s, void *middleware, sio_decision d)
+{
+    (void)s, (void)middleware;
+    sio_decide(&g->io, d, true, NONE, NONE);
+    sio_socket_disconnect(g->last, true);
+}
+
+static void middlewares_may_end_the_client(void **state)
+{
+    struct rig *g = *state;
+    struct peer p;
+
+    g->on_middleware = let_in_and_end;
+    sio_namespace_use(sio_server_of(&g->io, STR("/n")), NULL);
+    peer_join(&p, g);
+    peer_say(&p, "40/n");
+    assert_log(g, "mw(/n) leaving(/,server namespace disconnect) "
+                  "left(/,server namespace disconnect) abandon(/n)");
+    assert_heard(&p, "41 close(1005)");
+    peer_close(&p);
+}
+
 static void few_namespaces(struct sio_options *o)
 {
     o->namespaces_max = 2;
@@ -325,8 +379,8 @@ static void namespaces_are_limited(void **state)
     (void)state;
 
     rig_open(&g, few_namespaces);
-    (void)sio_server_of(&g.io, STR("/a"));
-    (void)sio_server_of(&g.io, STR("/b"));
+    sio_namespace_use(sio_server_of(&g.io, STR("/a")), NULL);
+    sio_namespace_use(sio_server_of(&g.io, STR("/b")), NULL);
     peer_open(&p, &g);
     peer_say(&p, "40");
     peer_say(&p, "40/a");
@@ -395,6 +449,7 @@ TEST_MAIN(RIG_TEST(joins_the_main_namespace), RIG_TEST(keeps_auth_and_handshake)
           RIG_TEST(middlewares_added_meanwhile_do_not_count),
           RIG_TEST(a_client_that_left_is_abandoned), RIG_TEST(events_before_connect_close),
           RIG_TEST(a_second_connect_closes), RIG_TEST(overlapping_connects_are_both_accepted),
-          RIG_TEST(overlapping_pending_connects), cmocka_unit_test(namespaces_are_limited),
+          RIG_TEST(overlapping_pending_connects), RIG_TEST(disconnecting_gives_up_what_is_pending),
+          RIG_TEST(middlewares_may_end_the_client), cmocka_unit_test(namespaces_are_limited),
           cmocka_unit_test(idle_strangers_are_closed),
           cmocka_unit_test(patience_ends_pending_connects))

@@ -113,6 +113,7 @@ static void parents_reach_their_children(void **state)
     peer_open(&p, g);
     peer_open(&q, g);
     peer_say(&p, "40/c1");
+    parent->watch_outgoing = true; /* for children to come */
     peer_say(&q, "40/c2");
     sio_socket_join(g->last, STR("r"));
     peer_say(&q, "40");
@@ -120,10 +121,12 @@ static void parents_reach_their_children(void **state)
     peer_hear(&q);
     buf_clear(&p.heard);
     buf_clear(&q.heard);
+    buf_clear(&g->log);
     assert_int_equal(sio_emit(parent, NULL, DATA("[\"all\"]")), 0);
     assert_int_equal(sio_emit(parent, &(struct sio_target){ .rooms = &STR("r"), .room_count = 1 },
                               DATA("[\"some\"]")),
                      0);
+    assert_log(g, "out(/c2,[\"all\"]) out(/c2,[\"some\"])");
     assert_heard(&p, "42/c1,[\"all\"]");
     assert_heard(&q, "42/c2,[\"all\"] 42/c2,[\"some\"]");
     assert_int_equal(sio_emit_ack(parent, NULL, DATA("[\"x\"]"), 0, NULL, NULL), ATR_ESTATE);

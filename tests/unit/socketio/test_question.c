@@ -146,6 +146,29 @@ static void only_who_was_asked_counts(void **state)
     peer_close(&q);
 }
 
+/* The hub's order is not that of refs: who left was replaced by the last. */
+static void everybody_is_found(void **state)
+{
+    enum { CROWD = 7 };
+    struct rig *g = *state;
+    struct peer p[CROWD];
+
+    for (int i = 0; i < CROWD; i++)
+        peer_join(&p[i], g);
+    peer_close(&p[0]);
+    peer_close(&p[2]);
+    assert_int_equal(ask(g, NULL, 0), 0);
+    for (int i = 0; i < CROWD; i++) {
+        if (i != 0 && i != 2)
+            peer_say(&p[i], "430[1]");
+    }
+    assert_answers("0 5/5 1 1 1 1 1 ");
+    for (int i = 0; i < CROWD; i++) {
+        if (i != 0 && i != 2)
+            peer_close(&p[i]);
+    }
+}
+
 static void closing_ends_questions(void **state)
 {
     struct rig *g = *state;
@@ -200,5 +223,5 @@ static void answers_may_do_anything(void **state)
 TEST_MAIN(RIG_TEST(collects_first_arguments), RIG_TEST(ids_do_not_collide),
           RIG_TEST(nobody_answers_at_once_but_later), RIG_TEST(times_out_with_what_came),
           RIG_TEST(without_a_timeout_leaving_ends_it), RIG_TEST(only_who_was_asked_counts),
-          RIG_TEST(closing_ends_questions), cmocka_unit_test(the_end_ends_questions),
-          RIG_TEST(answers_may_do_anything))
+          RIG_TEST(everybody_is_found), RIG_TEST(closing_ends_questions),
+          cmocka_unit_test(the_end_ends_questions), RIG_TEST(answers_may_do_anything))
