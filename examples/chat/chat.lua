@@ -26,7 +26,7 @@ io:configure {
   pingInterval = 10000, pingTimeout = 5000,       -- a silent cut is noticed within 15 seconds
   maxHttpBufferSize = 64 * 1024,
 }
-atrium.http:static("/", atrium.dir .. "/public")  -- not atrium.dir: the database may lie there
+atrium.http:static("/", "public")                -- not this folder: the database may lie here
 
 local db = atrium.sqlite.open(os.getenv "CHAT_DB" or "chat.db")
 db:exec [[
@@ -358,3 +358,5 @@ for _, row in ipairs(db:query "SELECT DISTINCT room FROM messages") do
   rooms[row.room] = rooms[row.room] or { here = {}, count = 0 }
   rooms[row.room].kept = true
 end
+
+atrium.on("listening", function(url) print(url .. " - open it in two tabs") end)

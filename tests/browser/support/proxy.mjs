@@ -69,6 +69,16 @@ export class Proxy {
   }
 }
 
+const opened = new Set();
+
 export async function openProxy(target) {
-  return new Proxy(target).open();
+  const proxy = await new Proxy(target).open();
+  opened.add(proxy);
+  return proxy;
+}
+
+/* For afterEach. */
+export async function closeProxies() {
+  for (const proxy of opened) await proxy.close();
+  opened.clear();
 }
