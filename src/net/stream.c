@@ -7,7 +7,8 @@
  *   - what epoll is asked for follows from the flags, through interest() alone. Pausing only sets a
  *     flag: EPOLLIN goes when input arrives meanwhile, so a short pause costs no system call.
  *
- * Writing is in stream_write.c, ending in stream_end.c. Start reading at on_events().
+ * Writing is in stream_write.c, ending in stream_end.c, TLS in tls_stream.c. Start reading at
+ * stream_on_events().
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,6 +48,8 @@ void stream_interest(struct stream *s)
                       (s->blocked ? (uint32_t)EPOLLOUT : 0);
     int err;
 
+    if (s->secure)
+        events = tls_stream_interest(s, events);
     if (events != s->watch.events && !s->fault &&
         (err = loop_rewatch(s->loop, &s->watch, events)) < 0)
         stream_fault(s, err);
@@ -115,7 +118,7 @@ static void deliver(struct stream *s, uint8_t *data, size_t n)
         loop_defer(s->loop, &s->offer);
 }
 
-static void on_offer(struct loop_job *job)
+void stream_on_offer(struct loop_job *job)
 {
     struct stream *s = container_of(job, struct stream, offer);
 
@@ -166,8 +169,9 @@ static void receive(struct stream *s, uint32_t events)
 {
     size_t room, have = s->kept_len;
     uint8_t *into = into_which(s, &room);
-    ssize_t n = recv(s->watch.fd, into + have, room, 0);
+    ssize_t n;
 
+    n = s->secure ? tls_stream_read(s, into + have, room) : recv(s->watch.fd, into + have, room, 0);
     if (n > 0) {
         stream_stats.reads++;
         stream_stats.bytes_in += (uint64_t)n;
@@ -214,7 +218,7 @@ static void discard(struct stream *s, uint32_t events)
     }
 }
 
-static void on_events(struct watch *w, uint32_t events)
+void stream_on_events(struct watch *w, uint32_t events)
 {
     struct stream *s = container_of(w, struct stream, watch);
 
@@ -254,19 +258,26 @@ static void on_flush(struct loop_job *job)
     stream_write_out(container_of(job, struct stream, flush));
 }
 
-struct stream *stream_new(struct loop *l, int fd, const struct stream_events *events, void *owner)
+void stream_init(struct stream *s, struct loop *l, int fd, const struct stream_events *events,
+                 void *owner)
 {
-    struct stream *s = mem_zalloc(sizeof *s);
     int err;
 
     *s = (struct stream){ .loop = l, .events = events, .owner = owner };
-    s->watch.on_events = on_events;
+    s->watch.on_events = stream_on_events;
     loop_job_init(&s->flush, on_flush);
-    loop_job_init(&s->offer, on_offer);
+    loop_job_init(&s->offer, stream_on_offer);
     if ((err = loop_watch(l, &s->watch, fd, EPOLLIN | EPOLLRDHUP)) < 0) {
         close(fd);
         stream_fault(s, err);
     }
+}
+
+struct stream *stream_new(struct loop *l, int fd, const struct stream_events *events, void *owner)
+{
+    struct stream *s = mem_alloc(sizeof *s);
+
+    stream_init(s, l, fd, events, owner);
     return s;
 }
 
@@ -283,6 +294,8 @@ static void reap(struct loop_job *job)
     struct stream *s = container_of(job, struct stream, flush);
 
     drop_kept(s);
+    if (s->secure)
+        tls_stream_free(s);
     mem_free(s);
 }
 
@@ -294,6 +307,8 @@ void stream_close(struct stream *s, int err)
         return; /* both ends may give up at once */
     s->closing = true;
     stream_stop_linger(s);
+    if (s->secure)
+        tls_stream_closed(s);
     loop_unwatch(s->loop, &s->watch);
     if (fd >= 0)
         close(fd);

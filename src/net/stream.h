@@ -66,9 +66,10 @@ struct stream {
     int fault;                             /* to be closed from the loop with this code; 0: no */
     bool paused, closing, ending, blocked; /* ending: close after the queue is written;
                                               blocked: the kernel refused more */
-    bool ended;         /* the peer sent its last byte (not necessarily read yet) */
-    bool drained;       /* and there is nothing left to read */
-    bool finished;      /* our last byte is written, and the peer was told */
+    bool ended : 1;     /* the peer sent its last byte (not necessarily read yet) */
+    bool drained : 1;   /* and there is nothing left to read */
+    bool finished : 1;  /* our last byte is written, and the peer was told */
+    bool secure : 1;    /* speaks TLS: it is part of a struct tls_stream */
     uint8_t kept_class; /* of the slab */
 };
 

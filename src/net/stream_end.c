@@ -64,7 +64,7 @@ void stream_stop_linger(struct stream *s)
 void stream_finish(struct stream *s)
 {
     /* A peer that finished sending before waits for nothing but our answer. */
-    if (s->drained || shutdown(s->watch.fd, SHUT_WR) < 0) {
+    if ((s->secure && !tls_stream_finish(s)) || s->drained || shutdown(s->watch.fd, SHUT_WR) < 0) {
         stream_close(s, 0);
         return;
     }

@@ -1,5 +1,5 @@
-/* net/stream_parts.h - what the parts of a stream owe each other: stream.c, stream_write.c and
- * stream_end.c.
+/* net/stream_parts.h - what the parts of a stream owe each other: stream.c, stream_write.c,
+ * stream_end.c and, for those that speak TLS, tls_stream.c.
  *
  * Internal to net.
  *
@@ -8,7 +8,17 @@
 #ifndef NET_STREAM_PARTS_H
 #define NET_STREAM_PARTS_H
 
+#include <sys/types.h>
+
 #include "net/stream.h"
+
+/* Fills in a zeroed stream and watches fd. */
+void stream_init(struct stream *s, struct loop *l, int fd, const struct stream_events *events,
+                 void *owner);
+
+/* What the loop calls: with the events of the descriptor, and when there is something to offer. */
+void stream_on_events(struct watch *w, uint32_t events);
+void stream_on_offer(struct loop_job *job);
 
 /* Writes what the kernel takes, and draws the consequences: waiting for EPOLLOUT, draining,
  * finishing. The stream may be closed afterwards. */
@@ -23,5 +33,19 @@ void stream_fault(struct stream *s, int err);
 /* The queue of an ending stream is written. */
 void stream_finish(struct stream *s);
 void stream_stop_linger(struct stream *s);
+
+/* --- implemented by tls_stream.c, for streams that are secure --- */
+
+/* As recv(): errno on -1, 0 at the end. */
+ssize_t tls_stream_read(struct stream *s, void *p, size_t n);
+/* Writes one record from the front of the queue; as send(). *asked is how much it holds. */
+ssize_t tls_stream_write(struct stream *s, size_t *asked);
+/* What epoll is asked for, given what a plain stream would ask for. */
+uint32_t tls_stream_interest(const struct stream *s, uint32_t plain);
+/* Says that nothing follows; false when it cannot be said. */
+bool tls_stream_finish(struct stream *s);
+/* Stops what still runs for a stream that closes; frees what it owns. */
+void tls_stream_closed(struct stream *s);
+void tls_stream_free(struct stream *s);
 
 #endif

@@ -54,6 +54,8 @@ static ssize_t write_once(struct stream *s, bool fresh, size_t *asked)
     str whole = { 0 };
 
     stream_stats.writes++;
+    if (s->secure)
+        return tls_stream_write(s, asked);
     if (q->count == 1)
         whole = str_n(queue_front(q)->data + q->offset, queue_front(q)->len - q->offset);
     else if (fresh && (whole = coalesce(s->loop, q, s->queued_bytes)).n)
