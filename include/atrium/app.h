@@ -39,8 +39,16 @@ ATR_API void atr_app_settings(atr_app *app,
 
 /* --- Running --- */
 /* Listens for HTTP, Engine.IO and Socket.IO. host NULL: all addresses; port 0: any free one.
- * Returns the port, or a negative code with the reason in why (ATR_WHY_BYTES). */
+ * Returns the port, or a negative code with the reason in why (ATR_WHY_BYTES). With the setting
+ * "tlsCert" the port speaks TLS; with "tlsPort" as well, that port does, and this one is plain. */
 ATR_API int atr_app_listen(atr_app *app, const char *host, uint16_t port, char *why);
+/* The port that speaks TLS; 0: none does. */
+ATR_API int atr_app_tls_port(const atr_app *app);
+/* Reads the certificates again, under the tls settings of now. Handshakes that begin later use
+ * them; connections stay. On failure (reason in why, ATR_WHY_BYTES, NULL is fine) all stays as it
+ * was. ATR_ESTATE when the application does not listen with TLS. Files that change are noticed by
+ * themselves, see "tlsReloadInterval". */
+ATR_API int atr_app_reload_tls(atr_app *app, char *why);
 
 /* Runs until atr_app_stop(). Returns 0 or a negative code. */
 ATR_API int atr_app_run(atr_app *app);

@@ -38,6 +38,9 @@ ATR_API void atr_request_query(const atr_request *r,
 ATR_API atr_str atr_request_body(const atr_request *r);
 ATR_API atr_str atr_request_address(const atr_request *r);
 ATR_API int atr_request_secure(const atr_request *r);
+/* The subject of the client's TLS certificate ("CN=ann,O=Example"), valid in the callback; empty:
+ * it showed none. *verified (NULL is fine): whether an authority of "tlsCa" vouches for it. */
+ATR_API atr_str atr_request_client_cert(const atr_request *r, int *verified);
 
 typedef struct atr_response {
     unsigned status;             /* 0: 200 */

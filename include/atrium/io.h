@@ -114,6 +114,8 @@ ATR_API atr_str atr_socket_address(const atr_socket *s);
 ATR_API atr_str atr_socket_url(const atr_socket *s);
 ATR_API int64_t atr_socket_issued(const atr_socket *s); /* Unix time in ms */
 ATR_API int atr_socket_secure(const atr_socket *s);
+/* As atr_request_client_cert(), of the connection's first request. */
+ATR_API atr_str atr_socket_client_cert(const atr_socket *s, int *verified);
 ATR_API const char *atr_socket_transport(const atr_socket *s); /* "polling" or "websocket" */
 ATR_API atr_str atr_socket_connection_id(const atr_socket *s); /* the Engine.IO sid: a secret */
 ATR_API size_t atr_socket_buffered(const atr_socket *s);       /* bytes queued for its connection */

@@ -4,6 +4,7 @@
  */
 #include "api/app.h"
 
+#include "api/tls.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -83,6 +84,7 @@ void atr_app_free(atr_app *app)
     (void)loop_turn(&app->loop, 0); /* reap what just closed */
     databases_free(app);
     (void)loop_turn(&app->loop, 0);
+    tls_close(app);
     engines_free(app);
     io_free(app->io);
     http_parts_free(app);
@@ -130,19 +132,50 @@ void app_apply_settings(atr_app *app)
     };
     log_set_level(
         (enum log_level)log_level_parse(settings_text(s, SET_logLevel, level, sizeof level)));
+    tls_apply_settings(app);
     if (app->io)
         io_apply_settings(app->io);
 }
 
+/* The port itself speaks TLS when there is a certificate and no port of its own for it. */
+static int listen_with_tls(atr_app *app, const char *host, uint16_t port, char *why)
+{
+    uint16_t tls_port = (uint16_t)settings_number(&app->settings, SET_tlsPort);
+    int err;
+
+    if (tls_port && (err = http_server_listen(&app->http, host, port, why)) < 0)
+        return err;
+    err = http_server_listen_tls(&app->http, app->tls, host, tls_port ? tls_port : port, why);
+    if (err < 0) {
+        listener_close(&app->http.listener);
+        return err;
+    }
+    app->tls_port = app->http.tls_listener.port;
+    return tls_port ? app->http.listener.port : app->tls_port;
+}
+
 int atr_app_listen(atr_app *app, const char *host, uint16_t port, char *why)
 {
-    int err;
+    int err, secure;
 
     if (app->port)
         return err_why(why, ATR_ESTATE, "the application listens on port %u already", app->port);
-    if ((err = http_server_listen(&app->http, host, port, why)) < 0)
+    if ((secure = tls_open(app, why)) < 0)
+        return secure;
+    if (secure)
+        err = listen_with_tls(app, host, port, why);
+    else if ((err = http_server_listen(&app->http, host, port, why)) == 0)
+        err = app->http.listener.port;
+    if (err < 0) {
+        tls_close(app);
         return err;
-    return app->port = app->http.listener.port;
+    }
+    return app->port = (uint16_t)err;
+}
+
+int atr_app_tls_port(const atr_app *app)
+{
+    return app->tls_port;
 }
 
 int atr_app_run(atr_app *app)

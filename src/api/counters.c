@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "api/io.h"
+#include "net/tls_stream.h"
 
 void atr_app_counters(atr_app *app, void (*fn)(void *user, const char *name, uint64_t value),
                       void *user)
@@ -19,6 +20,15 @@ void atr_app_counters(atr_app *app, void (*fn)(void *user, const char *name, uin
     GIVE("http.", h, too_large);
     GIVE("http.", h, aborted);
     GIVE("http.", h, refused);
+    GIVE("tls.", &tls_stats, handshakes);
+    GIVE("tls.", &tls_stats, resumed);
+    GIVE("tls.", &tls_stats, handshake_failures);
+    GIVE("tls.", &tls_stats, handshake_timeouts);
+    GIVE("tls.", &tls_stats, plain_http);
+    GIVE("tls.", &tls_stats, breaches);
+    GIVE("tls.", &tls_stats, open);
+    GIVE("tls.", &tls_stats, reloads);
+    GIVE("tls.", &tls_stats, reload_failures);
     GIVE("ws.", &ws_stats, opened);
     GIVE("ws.", &ws_stats, messages_in);
     GIVE("ws.", &ws_stats, bytes_in);

@@ -163,3 +163,13 @@ int atr_request_secure(const atr_request *r)
 {
     return in(r)->secure;
 }
+
+atr_str atr_request_client_cert(const atr_request *r, int *verified)
+{
+    bool good;
+    str subject = http_client_cert(in(r), &good);
+
+    if (verified)
+        *verified = good;
+    return str_out(subject);
+}

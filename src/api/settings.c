@@ -123,7 +123,11 @@ static int check_text(enum setting_name n, str json, char *why)
             err = err_why(why, ATR_ERANGE,
                           "setting \"logLevel\" must be debug, info, warn or error, not %s", level);
         mem_free(level);
-    }
+    } else if (n == SET_tlsClientCert && !str_eq(text, STR("none")) &&
+               !str_eq(text, STR("request")) && !str_eq(text, STR("require")))
+        err = err_why(why, ATR_ERANGE,
+                      "setting \"tlsClientCert\" must be none, request or require, not %.*s",
+                      STR_ARG(text));
     buf_free(&scratch);
     return err;
 }

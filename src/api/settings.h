@@ -39,6 +39,15 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(headersTimeout,               COUNT, APP,    "10000",                       10,  3600000,    "ms for a whole request head to arrive") \
     X(requestTimeout,               COUNT, APP,    "60000",                       10,  3600000,    "ms for a whole request body to arrive") \
     X(keepAliveTimeout,             COUNT, APP,    "75000",                       10,  3600000,    "ms that a connection may idle between requests") \
+    X(tlsCert,                      TEXT,  APP,    "\"\"",                        0,   0,          "PEM file of the server's certificate and those that lead to its root; empty: no TLS") \
+    X(tlsKey,                       TEXT,  APP,    "\"\"",                        0,   0,          "PEM file of its key; empty: it is in the certificate's file") \
+    X(tlsPort,                      COUNT, APP,    "0",                           0,   65535,      "port for https and wss beside the plain one; 0: port itself speaks TLS") \
+    X(tlsSni,                       SHAPE, APP,    "{}",                          0,   0,          "further certificates by host name: {\"chat.example\": {\"cert\": file, \"key\": file}}; \"*.example\" covers one label") \
+    X(tlsMinVersion,                SHAPE, APP,    "\"1.2\"",                     0,   0,          "oldest version of TLS that is spoken: 1.2 or 1.3") \
+    X(tlsClientCert,                TEXT,  APP,    "\"none\"",                    0,   0,          "certificates of clients: none, request (shown to the application) or require") \
+    X(tlsCa,                        TEXT,  APP,    "\"\"",                        0,   0,          "PEM file of the authorities of clients' certificates; empty: the system's") \
+    X(tlsHandshakeTimeout,          COUNT, APP,    "10000",                       10,  3600000,    "ms that a TLS handshake may take") \
+    X(tlsReloadInterval,            COUNT, APP,    "5000",                        0,   86400000,   "ms between looks whether a certificate's file has changed; 0: only on SIGHUP") \
     X(serveClient,                  BOOL,  IO,     "true",                        0,   0,          "serve the browser client under path: socket.io.js, socket.io.min.js") \
     X(connectTimeout,               COUNT, IO,     "45000",                       1,   3600000,    "ms until a connection that joined no namespace is closed") \
     X(maxAttachments,               COUNT, IO,     "10",                          0,   65535,      "binary attachments of one packet from a client") \

@@ -7,6 +7,7 @@
  */
 #include "api/shapes.h"
 
+#include "api/tls.h"
 #include "base/err.h"
 #include "proto/json.h"
 
@@ -311,6 +312,10 @@ int shape_check(enum setting_name n, str json, char *why)
         err = transports_of(json, &o.transports, why);
     else if (n == SET_httpCompression)
         err = compression_of(json, &o.compress_min, why);
+    else if (n == SET_tlsSni)
+        err = tls_hosts_check(json, why);
+    else if (n == SET_tlsMinVersion)
+        err = tls_version_check(json, why);
     arena_free(&strings);
     return err;
 }

@@ -98,6 +98,15 @@ int atr_socket_secure(const atr_socket *s)
     return sio_socket_handshake(socket_in(s))->secure;
 }
 
+atr_str atr_socket_client_cert(const atr_socket *s, int *verified)
+{
+    const struct sio_handshake *h = sio_socket_handshake(socket_in(s));
+
+    if (verified)
+        *verified = h->client_verified;
+    return str_out(sio_handshake_client_cert(h));
+}
+
 const char *atr_socket_transport(const atr_socket *s)
 {
     return eio_session_on_websocket(sio_socket_session(socket_in(s))) ? "websocket" : "polling";

@@ -27,6 +27,16 @@ struct server_process {
     int signal_fd;
 };
 
+static void reload(atr_app *app)
+{
+    char why[ATR_WHY_MAX] = "";
+
+    if (atr_app_reload_tls(app, why) < 0)
+        log_event(LOG_ERROR, "tls-reload-failed", "%s", why);
+    else
+        log_event(LOG_INFO, "tls-reloaded", "cause=signal");
+}
+
 static void on_signal(struct watch *w, uint32_t events)
 {
     struct server_process *p = container_of(w, struct server_process, signals);
@@ -34,6 +44,10 @@ static void on_signal(struct watch *w, uint32_t events)
 
     (void)events;
     while (read(p->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            reload(p->app);
+            continue;
+        }
         bool again = p->app->closing;
         log_event(LOG_INFO, again ? "stopping" : "closing", "signal=%u", info.ssi_signo);
         if (again)
@@ -62,6 +76,23 @@ static int watch_signals(struct server_process *p, char *why)
     return 0;
 }
 
+/* With TLS, SIGHUP means that certificates were renewed. Without, it means what it always does. */
+static int watch_hangups(struct server_process *p, char *why)
+{
+    sigset_t set;
+
+    if (!atr_app_tls_port(p->app))
+        return 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    if (signalfd(p->signal_fd, &set, 0) < 0)
+        return err_why(why, -errno, "cannot watch signals");
+    return 0;
+}
+
 /* As many descriptors as the system allows: each connection needs one. */
 static void raise_descriptors(void)
 {
@@ -71,6 +102,31 @@ static void raise_descriptors(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit); /* a lower limit still serves */
     }
+}
+
+/* The URL to put into a browser. */
+static void print_url(char *out, size_t size, const char *scheme, const char *host, int port)
+{
+    bool any = !*host || !strcmp(host, "::") || !strcmp(host, "0.0.0.0");
+
+    (void)snprintf(out, size, strchr(host, ':') && !any ? "%s://[%s]:%d" : "%s://%s:%d", scheme,
+                   any ? "localhost" : host, port);
+}
+
+/* Says where, and puts the main port's URL into url. */
+static void announce(const atr_app *app, const char *host, char *url, size_t size)
+{
+    int port = app->port, tls_port = atr_app_tls_port(app);
+    char second[300];
+
+    print_url(url, size, tls_port == port ? "https" : "http", host, port);
+    printf("Atrium %s is listening on %s", atr_version(), url);
+    if (tls_port && tls_port != port) {
+        print_url(second, sizeof second, "https", host, tls_port);
+        printf(" and %s", second);
+    }
+    printf("\n");
+    fflush(stdout);
 }
 
 static int start(struct server_process *p, int argc, char **argv, char *why)
@@ -91,11 +147,9 @@ static int start(struct server_process *p, int argc, char **argv, char *why)
     port = (int)settings_number(&p->app->settings, SET_port);
     if ((port = atr_app_listen(p->app, *host ? host : NULL, (uint16_t)port, why)) < 0)
         return port;
-    bool any = !*host || !strcmp(host, "::") || !strcmp(host, "0.0.0.0");
-    (void)snprintf(url, sizeof url, strchr(host, ':') && !any ? "http://[%s]:%d" : "http://%s:%d",
-                   any ? "localhost" : host, port);
-    printf("Atrium %s is listening on %s\n", atr_version(), url);
-    fflush(stdout);
+    if ((err = watch_hangups(p, why)) < 0)
+        return err;
+    announce(p->app, host, url, sizeof url);
     script_listening(p->script, url);
     return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "net/tls_stream.h"
 
 /* Answers queued for a client that pipelines but does not read. */
 enum { OUTPUT_BYTES_MAX = 256 * 1024 };
@@ -205,6 +206,8 @@ static void begin_request(struct http_conn *c, const char *text, const struct ht
 
     s->stats.requests++;
     c->request = r;
+    r->stream = c->stream;
+    r->secure = c->stream->secure;
     c->close_after = !head->keep_alive;
     c->state = has_body ? HTTP_BODY : HTTP_WAIT;
     r->body_done = !has_body;
@@ -341,7 +344,7 @@ static void on_timer(struct timer *t)
         http_conn_end(c);
 }
 
-void http_conn_new(struct http_server *s, int fd)
+void http_conn_new(struct http_server *s, int fd, struct tls_context *tls)
 {
     static const struct stream_events events = {
         .on_data = on_data, .on_end = on_end, .on_close = on_close, .on_drain = on_drain
@@ -354,7 +357,8 @@ void http_conn_new(struct http_server *s, int fd)
     timer_init(&c->timer, on_timer);
     loop_job_init(&c->job, on_job);
     s->stats.connections_open++;
-    c->stream = stream_new(s->loop, fd, &events, c);
+    c->stream =
+        tls ? tls_stream_new(s->loop, fd, tls, &events, c) : stream_new(s->loop, fd, &events, c);
     http_conn_timer(c, s->limits.head_timeout_ms);
 }
 

@@ -34,8 +34,8 @@ struct http_conn {
 /* Of a body that nobody wants: cheaper read than reconnected for. */
 enum { HTTP_DROP_BYTES_MAX = 64 * 1024 };
 
-/* Takes an accepted descriptor into the server's list. */
-void http_conn_new(struct http_server *s, int fd);
+/* Takes an accepted descriptor into the server's list. tls NULL: plain. */
+void http_conn_new(struct http_server *s, int fd, struct tls_context *tls);
 
 /* Decides whether the connection outlives the answer that is about to be sent; called once per
  * request, before its head is written. */

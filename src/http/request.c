@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/slab.h"
+#include "net/tls_stream.h"
 
 static void reap(struct loop_job *job)
 {
@@ -79,6 +80,17 @@ str http_peer(struct http_request *r)
         c->peer = str_dup(str_of(text));
     }
     return str_of(c->peer);
+}
+
+str http_client_cert(const struct http_request *r, bool *verified)
+{
+    char *text;
+
+    *verified = false;
+    if (!r->secure)
+        return (str){ 0 };
+    text = arena_alloc(&r->stream->loop->scratch, TLS_SUBJECT_MAX + 1);
+    return str_n(text, tls_stream_subject(r->stream, text, verified));
 }
 
 static bool has_escape(str s)

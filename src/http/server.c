@@ -16,6 +16,7 @@ void http_server_init(struct http_server *s, struct loop *l, const struct http_l
         .loop = l, .limits = *limits, .route = route, .route_user = route_user
     };
     list_init(&s->conns);
+    s->listener.watch.fd = s->tls_listener.watch.fd = -1;
 }
 
 static void on_accept(struct listener *l, int fd)
@@ -23,39 +24,64 @@ static void on_accept(struct listener *l, int fd)
     http_server_adopt(l->owner, fd);
 }
 
+static void on_accept_tls(struct listener *l, int fd)
+{
+    struct http_server *s = l->owner;
+
+    http_server_adopt_tls(s, fd, s->tls);
+}
+
 int http_server_listen(struct http_server *s, const char *host, uint16_t port, char *why)
 {
-    int err;
+    struct listener *l = &s->listener;
 
-    s->listener = (struct listener){ .on_accept = on_accept, .owner = s };
-    if ((err = listener_open(&s->listener, s->loop, host, port, why)) < 0)
-        return err;
-    s->listening = true;
-    return 0;
+    *l = (struct listener){ .on_accept = on_accept, .owner = s };
+    return listener_open(l, s->loop, host, port, why);
+}
+
+int http_server_listen_tls(struct http_server *s, struct tls_context *tls, const char *host,
+                           uint16_t port, char *why)
+{
+    struct listener *l = &s->tls_listener;
+
+    s->tls = tls;
+    *l = (struct listener){ .on_accept = on_accept_tls, .owner = s };
+    return listener_open(l, s->loop, host, port, why);
 }
 
 /* Costs no memory, because there may be many of them: the answer either fits the socket or is lost.
- */
-static void turn_away(struct http_server *s, int fd)
+ * Under TLS there is none, for it would take a handshake. */
+static void turn_away(struct http_server *s, int fd, bool secure)
 {
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                  "Content-Length: 0\r\nConnection: close\r\n\r\n";
 
     s->stats.refused++;
-    (void)send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!secure)
+        (void)send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)shutdown(fd, SHUT_WR);
     close(fd);
 }
 
-void http_server_adopt(struct http_server *s, int fd)
+static void adopt(struct http_server *s, int fd, struct tls_context *tls)
 {
     uint32_t max = s->limits.connections_max;
 
     s->stats.connections++;
     if (s->closing || (max > 0 && s->stats.connections_open >= max))
-        turn_away(s, fd);
+        turn_away(s, fd, tls != NULL);
     else
-        http_conn_new(s, fd);
+        http_conn_new(s, fd, tls);
+}
+
+void http_server_adopt(struct http_server *s, int fd)
+{
+    adopt(s, fd, NULL);
+}
+
+void http_server_adopt_tls(struct http_server *s, int fd, struct tls_context *tls)
+{
+    adopt(s, fd, tls);
 }
 
 void http_server_close(struct http_server *s)
@@ -63,9 +89,8 @@ void http_server_close(struct http_server *s)
     struct list *node, *after;
 
     s->closing = true;
-    if (s->listening)
-        listener_close(&s->listener);
-    s->listening = false;
+    listener_close(&s->listener);
+    listener_close(&s->tls_listener);
     list_each(node, after, &s->conns)
     {
         struct http_conn *c = container_of(node, struct http_conn, link);

@@ -23,6 +23,7 @@ struct http_server;
 struct http_conn;
 struct http_request;
 struct http_pull;
+struct tls_context;
 
 /* What serves a part of the URL space. */
 struct http_handler {
@@ -46,6 +47,7 @@ struct http_handler {
 
 struct http_request {
     struct http_conn *conn;
+    const struct stream *stream; /* what it came over, also when that was taken or closed since */
     struct http_handler *handler;
     void *user;            /* the handler's, for this request */
     const void *matched;   /* the router's: the rule that matched */
@@ -102,17 +104,22 @@ struct http_server {
     struct http_stats stats;
     http_route route;
     void *route_user;
-    struct list conns; /* of struct http_conn, oldest first */
-    struct listener listener;
-    bool listening, closing;
+    struct list conns;                      /* of struct http_conn, oldest first */
+    struct listener listener, tls_listener; /* port 0: not listening */
+    struct tls_context *tls;                /* what tls_listener shows; the owner's */
+    bool closing;
 };
 
 void http_server_init(struct http_server *s, struct loop *l, const struct http_limits *limits,
                       http_route route, void *route_user);
 int http_server_listen(struct http_server *s, const char *host, uint16_t port,
                        char *why) MUST_CHECK;
+/* The same for https, beside or instead of it. tls is the caller's, and outlives the server. */
+int http_server_listen_tls(struct http_server *s, struct tls_context *tls, const char *host,
+                           uint16_t port, char *why) MUST_CHECK;
 /* Takes an accepted descriptor (tests; later, descriptors passed between workers). */
 void http_server_adopt(struct http_server *s, int fd);
+void http_server_adopt_tls(struct http_server *s, int fd, struct tls_context *tls);
 /* Stops listening, lets running requests finish, closes idle connections. */
 void http_server_close(struct http_server *s);
 /* Closes everything at once; requests that wait for an answer are aborted. */
@@ -164,6 +171,10 @@ struct loop *http_request_loop(const struct http_request *r);
 
 /* The peer's address as text, valid as long as the connection. */
 str http_peer(struct http_request *r);
+
+/* The subject of the client's certificate, and whether it was verified; empty when it showed none.
+ * Valid until the end of the iteration. */
+str http_client_cert(const struct http_request *r, bool *verified);
 
 /* The value of a query parameter; p == NULL when absent or badly escaped. The first one wins. A
  * value without escapes is a slice of the head; else it is put into scratch, behind what is there.

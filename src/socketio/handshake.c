@@ -8,22 +8,40 @@
 
 struct kept {
     struct sio_handshake handshake;
-    char text[]; /* the head, then the address */
+    char text[]; /* the head, then the address, then the subject of the client's certificate */
 };
+
+/* Appends s to the text; returns where it lies now. */
+static str keep(struct kept *k, size_t *len, str s)
+{
+    str there = { k->text + *len, s.n };
+
+    if (s.n)
+        memcpy(k->text + *len, s.p, s.n);
+    *len += s.n;
+    return there;
+}
 
 struct sio_handshake *sio_handshake_new(struct http_request *r, int64_t now_ms)
 {
-    str head = r->head_text, address = http_peer(r);
-    struct kept *k = mem_alloc(sizeof *k + head.n + address.n);
+    bool verified;
+    str head = r->head_text, address = http_peer(r), cert = http_client_cert(r, &verified);
+    struct kept *k = mem_alloc(sizeof *k + head.n + address.n + cert.n);
+    size_t len = 0;
 
-    memcpy(k->text, head.p, head.n);
-    if (address.n)
-        memcpy(k->text + head.n, address.p, address.n);
     k->handshake = (struct sio_handshake){
-        .head = { k->text, head.n },
-        .address = { k->text + head.n, address.n },
+        .head = keep(k, &len, head),
+        .address = keep(k, &len, address),
         .issued_ms = now_ms,
         .secure = r->secure,
+        .client_verified = verified,
+        .client_cert_len = (uint16_t)cert.n,
     };
+    (void)keep(k, &len, cert);
     return &k->handshake;
+}
+
+str sio_handshake_client_cert(const struct sio_handshake *h)
+{
+    return str_n(h->address.p + h->address.n, h->client_cert_len);
 }

@@ -33,6 +33,8 @@ struct sio_handshake {
     str address;       /* of the peer */
     int64_t issued_ms; /* Unix time */
     bool secure;
+    bool client_verified;     /* the client's certificate */
+    uint16_t client_cert_len; /* its subject lies behind the address; 0: none */
 };
 
 enum sio_socket_state {
@@ -67,6 +69,7 @@ static inline bool sio_socket_connected(const struct sio_socket *s)
     return s->state == SIO_SOCKET_CONNECTED;
 }
 const struct sio_handshake *sio_socket_handshake(const struct sio_socket *s);
+str sio_handshake_client_cert(const struct sio_handshake *h); /* its subject; empty: none */
 struct eio_session *sio_socket_session(const struct sio_socket *s);
 
 /* SIO_LOCAL changes nothing while there is one node. SIO_NO_COMPRESS neither: WebSocket frames are
