@@ -15,7 +15,7 @@ FUZZ_SECONDS ?= 60
 
 export CC
 
-MESON_FLAGS = --buildtype=$(if $(filter 1,$(SANITIZE)),debugoptimized,release) \
+MESON_FLAGS = --buildtype=$(if $(filter 1,$(SANITIZE)),debugoptimized,release) -Doptimization=2 \
 	--prefix=$(PREFIX) -Dtests=false -Dwerror=$(if $(filter 1,$(WERROR)),true,false) \
 	$(if $(filter 1,$(SANITIZE)),-Db_sanitize=address$(comma)undefined -Db_lundef=false,)
 comma := ,
@@ -36,7 +36,8 @@ run: build
 
 test: build
 	@tools/setup.sh test
-	@meson configure $(BUILD) -Dtests=true
+	@[ -f $(BUILD)/.tests ] || meson setup $(BUILD) --reconfigure -Dtests=true >/dev/null
+	@touch $(BUILD)/.tests
 	@ninja -C $(BUILD) --quiet
 	@tools/npm.sh tests
 	@python3 tools/test.py $(BUILD)

@@ -228,6 +228,7 @@ static void a_cut_text_is_not_json(void **state)
             assert_int_equal(check_exact(str_n(text.p, n), JSON_DEPTH), ATR_ESYNTAX);
         for (int c = 1; c < 256; c++) {
             char more[256];
+            assert_true(text.n > 0 && text.n < sizeof more);
             memcpy(more, text.p, text.n);
             more[text.n] = (char)c;
             assert_int_equal(check_exact(str_n(more, text.n + 1), JSON_DEPTH),
