@@ -242,7 +242,7 @@ static void disconnects_all_and_closes(void **state)
 
 static void check_leaving(struct rig *g, struct sio_socket *s)
 {
-    static const str room = STR("r");
+    static const str room = { STR_PARTS("r") };
 
     /* Rooms are still there, and may be said goodbye to; the socket itself hears nothing. */
     assert_true(sio_socket_in(s, room));
