@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { Person, closeEveryone, launch } from "./support/browser.mjs";
-import { client as connect, closeClients, once, say } from "./support/client.mjs";
+import { client as connect, closeClients, once, say, sayAll } from "./support/client.mjs";
 import { closeProxies, openProxy } from "./support/proxy.mjs";
 import { startServer } from "./support/server.mjs";
 
@@ -39,7 +39,11 @@ test("a cut connection is shown, restored, and followed by exactly the missed me
   await proxy.cut();
   await ada.status("reconnecting");
   await ada.page.getByText("The connection was lost").waitFor();
-  for (let i = 1; i <= 5; i++) await bob.say(`missed ${i}`);
+  const missed = Array.from({ length: 120 }, (_, i) => `missed ${i + 1}`);      /* more than a page of history */
+  const scribe = client("Scribe");
+  await once(scribe, "welcome");
+  await sayAll(scribe, "general", missed);
+  await bob.sees("missed 120");
   await bob.switchTo("side");
   await bob.say("missed aside 1");
   await bob.say("missed aside 2");
@@ -51,10 +55,10 @@ test("a cut connection is shown, restored, and followed by exactly the missed me
   await proxy.restore();
   await ada.hurry();
   await ada.status("online");
-  await ada.sees("missed 5");
+  await ada.sees("missed 120");
   await ada.sees("written while offline", "sent");
   await bob.sees("written while offline");
-  const expected = ["before", ...[1, 2, 3, 4, 5].map((i) => `missed ${i}`), "written while offline"];
+  const expected = ["before", ...missed, "written while offline"];
   assert.deepEqual(await ada.texts(), expected);
   assert.deepEqual(await bob.texts(), expected);
   await ada.page.getByRole("button", { name: "side, 2 unread messages" }).click();
