@@ -202,6 +202,29 @@ static void close_the_client(struct rig *g, struct sio_namespace *n)
     sio_socket_disconnect(g->last, true);
 }
 
+static void allow_and_end(struct rig *g, void *matcher, str name, sio_decision d)
+{
+    (void)matcher, (void)name;
+    sio_decide(&g->io, d, true, NONE, NONE);
+    sio_socket_disconnect(g->last, true);
+}
+
+/* No namespace comes to be for a client that is gone by then. */
+static void matchers_may_end_the_client(void **state)
+{
+    struct rig *g = *state;
+    struct peer p;
+
+    g->on_match = allow_and_end;
+    (void)sio_server_of_matching(&g->io, "");
+    peer_join(&p, g);
+    peer_say(&p, "40/c");
+    assert_log(g, "match(/_0,/c,) leaving(/,server namespace disconnect) "
+                  "left(/,server namespace disconnect)");
+    assert_null(map_get(&g->io.namespaces, STR("/c")));
+    peer_close(&p);
+}
+
 /* The owner ends the client from on_namespace: nobody joins. */
 static void callbacks_may_end_the_client(void **state)
 {
@@ -222,4 +245,5 @@ static void callbacks_may_end_the_client(void **state)
 TEST_MAIN(RIG_TEST(asks_parents_in_order), RIG_TEST(parents_cannot_be_joined),
           RIG_TEST(two_clients_make_one_child), RIG_TEST(a_client_that_leaves_meanwhile),
           RIG_TEST(parents_reach_their_children), cmocka_unit_test(empty_children_are_cleaned_up),
-          cmocka_unit_test(pending_sockets_keep_a_child), RIG_TEST(callbacks_may_end_the_client))
+          cmocka_unit_test(pending_sockets_keep_a_child), RIG_TEST(matchers_may_end_the_client),
+          RIG_TEST(callbacks_may_end_the_client))

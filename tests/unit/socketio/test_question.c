@@ -169,6 +169,32 @@ static void everybody_is_found(void **state)
     }
 }
 
+static void join_and_wait(struct rig *g, struct sio_socket *s, void *middleware, sio_decision d)
+{
+    (void)middleware;
+    sio_socket_join(s, STR("r"));
+    g->owed[0] = d;
+}
+
+/* Who is in a room but still connecting is not asked. */
+static void connecting_sockets_are_not_asked(void **state)
+{
+    struct rig *g = *state;
+    struct peer p, q;
+
+    peer_join(&q, g);
+    sio_socket_join(g->last, STR("r"));
+    g->on_middleware = join_and_wait;
+    sio_namespace_use(g->main, NULL);
+    peer_open(&p, g);
+    peer_say(&p, "40");
+    assert_int_equal(ask(g, &(struct sio_target){ .rooms = &STR("r"), .room_count = 1 }, 0), 0);
+    peer_say(&q, "430[1]");
+    assert_answers("0 1/1 1 ");
+    peer_close(&p);
+    peer_close(&q);
+}
+
 static void closing_ends_questions(void **state)
 {
     struct rig *g = *state;
@@ -223,5 +249,6 @@ static void answers_may_do_anything(void **state)
 TEST_MAIN(RIG_TEST(collects_first_arguments), RIG_TEST(ids_do_not_collide),
           RIG_TEST(nobody_answers_at_once_but_later), RIG_TEST(times_out_with_what_came),
           RIG_TEST(without_a_timeout_leaving_ends_it), RIG_TEST(only_who_was_asked_counts),
-          RIG_TEST(everybody_is_found), RIG_TEST(closing_ends_questions),
-          cmocka_unit_test(the_end_ends_questions), RIG_TEST(answers_may_do_anything))
+          RIG_TEST(everybody_is_found), RIG_TEST(connecting_sockets_are_not_asked),
+          RIG_TEST(closing_ends_questions), cmocka_unit_test(the_end_ends_questions),
+          RIG_TEST(answers_may_do_anything))
