@@ -190,6 +190,8 @@ struct pending *pending_wait(struct script *s, lua_State *L)
         script_error(L, "the script is closing: nothing can be waited for");
     if (!s->running || s->running->L != L)
         script_error(L, "cannot wait inside a coroutine of the script's own (use atrium.spawn)");
+    if (!lua_isyieldable(L))
+        script_error(L, "cannot wait inside a function that C calls (of sort, gsub, ...)");
     struct pending *p = pending_new(s);
     p->task = s->running;
     return p;

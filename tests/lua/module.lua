@@ -10,6 +10,19 @@ expect.equal(type(atrium.version), "string")
 expect.equal(require("beside").name, "beside")
 expect.equal(require("beside").dir, atrium.dir)
 
+-- A module may wait while it is loaded, and is loaded once.
+local waits = require "beside.waits"
+expect.equal(waits.db:get("SELECT count(*) AS n FROM t").n, 0)
+expect.equal(require "beside.waits", waits)
+waits.db:close()
+expect.error("module 'beside.none' not found", require, "beside.none")
+expect.error("beside/none.lua", require, "beside.none")
+expect.error("loop or previous error", require, "beside.loops")
+expect.error("while loading", require, "beside.fails")
+expect.error("loop or previous error", require, "beside.fails")
+expect.error("string expected", require)
+expect.equal(require "string", string)
+
 -- Settings.
 expect.equal(io:configure { pingInterval = 1000, cors = { origin = "*" }, transports = atrium.array { "websocket" } }, io)
 expect.error('did you mean "pingTimeout"?', io.configure, io, { pingTimout = 1 })

@@ -88,6 +88,9 @@ expect.error("function expected", timer.after, 1)
 expect.error("timer expected", timer.clearTimeout, 5)
 expect.error("cannot wait inside a coroutine", coroutine.wrap(function() atrium.sleep(1) end))
 
+expect.error("cannot wait inside a function that C calls", table.sort, { 2, 1 }, function() atrium.sleep(1) end)
+atrium.sleep(5) -- nothing of it is left to wake the wrong one
+
 -- A coroutine of the script's own, which yields to the script, is its own affair.
 local generator = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end)
 expect.equal(generator() + generator() + generator(), 6)
