@@ -3,7 +3,8 @@
 #   make run      build, then serve the chat example (PORT=3000)
 #   make test     build, run every test, end with "N passed, N failed"
 #   make bench    measure Atrium against its peers     make fuzz     fuzz every codec for a minute
-#   make build    the program at build/atrium          make install  into PREFIX (/usr/local)
+#   make build    the program at build/atrium
+#   make install  program, libatrium and headers into PREFIX (/usr/local)
 
 CC ?= gcc
 BUILD ?= build
@@ -16,7 +17,7 @@ FUZZ_SECONDS ?= 60
 export CC
 
 MESON_FLAGS = --buildtype=$(if $(filter 1,$(SANITIZE)),debugoptimized,release) -Doptimization=2 \
-	--prefix=$(PREFIX) -Dtests=false -Dwerror=$(if $(filter 1,$(WERROR)),true,false) \
+	--prefix=$(PREFIX) --libdir=lib -Dtests=false -Dwerror=$(if $(filter 1,$(WERROR)),true,false) \
 	$(if $(filter 1,$(SANITIZE)),-Db_sanitize=address$(comma)undefined -Db_lundef=false,)
 comma := ,
 
@@ -51,10 +52,7 @@ fuzz:
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
 install: build
-	@meson install -C $(BUILD) --quiet --no-rebuild
-	@install -d $(DESTDIR)$(PREFIX)/share/atrium/client
-	@install -m 644 $(BUILD)/client/* $(DESTDIR)$(PREFIX)/share/atrium/client
-	@echo "Installed $(DESTDIR)$(PREFIX)/bin/atrium"
+	@DESTDIR=$(DESTDIR) tools/install.sh $(BUILD) $(PREFIX)
 
 docs: build
 	@$(BUILD)/atrium config --markdown > docs/settings.md

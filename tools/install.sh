@@ -1,0 +1,21 @@
+#!/bin/sh
+# tools/install.sh BUILD PREFIX - installs what BUILD holds: the program, both libraries, headers, the pkg-config
+# file and the browser client. DESTDIR is put before PREFIX. A BUILD that was set up for another prefix is set
+# up again.
+set -eu
+build=$1 prefix=$2
+
+option() {
+    meson introspect "$build" --buildoptions |
+        python3 -c 'import json, sys; print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == sys.argv[1]))' "$1"
+}
+
+if [ "$(option prefix)" != "$prefix" ]; then
+    meson setup "$build" --reconfigure --prefix="$prefix" >/dev/null
+fi
+ninja -C "$build" --quiet atrium library
+meson install -C "$build" --quiet --no-rebuild
+data=${DESTDIR:-}$prefix/share/atrium/client
+install -d "$data"
+install -m 644 "$build"/client/* "$data"
+echo "Installed ${DESTDIR:-}$prefix/bin/atrium and libatrium in ${DESTDIR:-}$prefix/$(option libdir)"
