@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "script/bytes.h"
 #include "script/listeners.h"
-#include "script/namespace.h"
+#include "script/refusal.h"
 #include "script/request.h"
 #include "script/task.h"
 

@@ -9,6 +9,7 @@
 #ifndef SCRIPT_NAMESPACE_H
 #define SCRIPT_NAMESPACE_H
 
+#include "script/refusal.h"
 #include "script/state.h"
 
 struct nsp {
@@ -27,18 +28,5 @@ struct nsp *check_namespace(struct script *s, lua_State *L, int idx);
 
 /* Catch-all listeners for outgoing events exist from now on. */
 void namespace_watch_outgoing(struct nsp *n);
-
-/* What a refusal says: a text, or a table { message =, data = }; at idx. */
-struct refusal {
-    atr_str message;
-    atr_str data; /* JSON, in an encoder that is not held */
-};
-/* plain: the error was raised, and a text starts with its place in the script, which is cut off. */
-struct refusal read_refusal(struct script *s, lua_State *L, int idx, bool raised);
-/* Pushes next(err) for a decision. */
-void push_next(struct script *s, lua_State *L, atr_decision d);
-/* on_done of tasks that owe the decision in task->id: an error refuses. */
-struct task;
-void refuse_failed(struct task *t, bool ok);
 
 #endif

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "script/listeners.h"
-#include "script/namespace.h"
+#include "script/refusal.h"
 #include "script/request.h"
 #include "script/task.h"
 

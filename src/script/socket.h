@@ -31,4 +31,7 @@ void check_event_name(lua_State *L, int idx);
 /* Encodes the event whose name is at first, up to last. Raises. */
 struct encoder *encode_event(struct script *s, lua_State *L, int first, int last);
 
+/* The functions of emit.c. */
+void emit_open(lua_State *L, struct script *s, int core);
+
 #endif
