@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "script/request.h"
 #include "script/socket.h"
 
 static void push_text(lua_State *L, atr_str s)
@@ -45,14 +46,15 @@ enum field {
     ISSUED,
     URL,
     SECURE,
+    CLIENT_CERT,
     XDOMAIN,
     TRANSPORT,
     SID,
     BUFFERED
 };
-static const char *const fields[] = { "headers",   "query", "auth",     "address",
-                                      "issued",    "url",   "secure",   "xdomain",
-                                      "transport", "sid",   "buffered", NULL };
+static const char *const fields[] = { "headers", "query",    "auth",       "address", "issued",
+                                      "url",     "secure",   "clientCert", "xdomain", "transport",
+                                      "sid",     "buffered", NULL };
 
 /* handshake(socket, field); nil when the socket has gone. */
 static int l_handshake(lua_State *L)
@@ -60,6 +62,8 @@ static int l_handshake(lua_State *L)
     struct script *s = script_of(L);
     atr_socket *socket = check_live_socket(s, L, 1);
     enum field field = (enum field)luaL_checkoption(L, 2, NULL, fields);
+    atr_str subject;
+    int verified;
 
     if (!socket)
         return 0;
@@ -84,6 +88,10 @@ static int l_handshake(lua_State *L)
         break;
     case SECURE:
         lua_pushboolean(L, atr_socket_secure(socket));
+        break;
+    case CLIENT_CERT:
+        subject = atr_socket_client_cert(socket, &verified);
+        client_cert_push(L, subject, verified);
         break;
     case XDOMAIN:
         lua_pushboolean(L, atr_socket_header(socket, ATR_STR("origin")).p != NULL);

@@ -12,8 +12,23 @@ static void set_text(lua_State *L, const char *name, atr_str s)
     lua_setfield(L, -2, name);
 }
 
+void client_cert_push(lua_State *L, atr_str subject, int verified)
+{
+    if (!subject.n) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 0, 2);
+    set_text(L, "subject", subject);
+    lua_pushboolean(L, verified);
+    lua_setfield(L, -2, "verified");
+}
+
 void request_push(lua_State *L, const atr_request *r)
 {
+    atr_str subject;
+    int verified;
+
     lua_createtable(L, 0, 10);
     set_text(L, "method", atr_request_method(r));
     set_text(L, "url", atr_request_url(r));
@@ -21,6 +36,9 @@ void request_push(lua_State *L, const atr_request *r)
     set_text(L, "address", atr_request_address(r));
     lua_pushboolean(L, atr_request_secure(r));
     lua_setfield(L, -2, "secure");
+    subject = atr_request_client_cert(r, &verified);
+    client_cert_push(L, subject, verified);
+    lua_setfield(L, -2, "clientCert");
     lua_newtable(L);
     atr_request_headers(r, set_pair, L);
     lua_setfield(L, -2, "headers");

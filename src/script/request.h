@@ -7,9 +7,12 @@
 
 #include "script/state.h"
 
-/* Pushes { method, url, path, query, headers, address, secure }: copies, good for as long as the
- * script likes. */
+/* Pushes { method, url, path, query, headers, address, secure, clientCert }: copies, good for as
+ * long as the script likes. */
 void request_push(lua_State *L, const atr_request *r);
+
+/* Pushes { subject, verified }, or nil for an empty subject. */
+void client_cert_push(lua_State *L, atr_str subject, int verified);
 
 /* A refused request of Engine.IO, for the event "connection_error" of an object in the registry. */
 struct connection_error {

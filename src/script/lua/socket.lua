@@ -347,7 +347,8 @@ local Handshake = {
       value = issued
         and os.date("!%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)", issued / 1000)
     elseif key == "headers" or key == "query" or key == "auth" or key == "address"
-      or key == "issued" or key == "url" or key == "secure" or key == "xdomain" then
+      or key == "issued" or key == "url" or key == "secure" or key == "clientCert"
+      or key == "xdomain" then
       value = core.handshake(of, key)
     end
     if value ~= nil then

@@ -23,6 +23,7 @@ export const apps = join(root, "tests/interop/apps");
 class Server {
   stderr = "";
   port = 0;
+  scheme = "http";
   #child = null;
   #expectErrors;
   #died = null;
@@ -35,11 +36,11 @@ class Server {
   }
 
   get url() {
-    return `http://localhost:${this.port}`;
+    return `${this.scheme}://localhost:${this.port}`;
   }
 
   get ws() {
-    return `ws://localhost:${this.port}`;
+    return `${this.scheme.replace("http", "ws")}://localhost:${this.port}`;
   }
 
   get pid() {
@@ -59,10 +60,11 @@ class Server {
     this.port = await new Promise((found, failed) => {
       const timer = setTimeout(() => failed(new Error(`no URL within ${START_MS} ms\n${this.stderr}`)), START_MS);
       createInterface(child.stdout).on("line", (line) => {
-        const match = line.match(/http:\/\/localhost:(\d+)/u);
+        const match = line.match(/(https?):\/\/localhost:(\d+)/u);
         if (!match) return;
         clearTimeout(timer);
-        found(Number(match[1]));
+        this.scheme = match[1];
+        found(Number(match[2]));
       });
       child.once("error", failed);
       child.once("close", (code) => failed(new Error(`ended with ${code} before it listened\n${this.stderr}`)));

@@ -78,6 +78,12 @@ static void mistakes_are_named(void **state)
         { "cookie", "{\"name\":\"\"}", "plain text", ATR_ETYPE },
         { "cookie", "{\"name\":\"a;b\"}", "plain text", ATR_ETYPE },
         { "httpCompression", "{\"threshold\":-1}", "out of range", ATR_ERANGE },
+        { "tlsClientCert", "\"yes\"", "none, request or require", ATR_ERANGE },
+        { "tlsMinVersion", "1.1", "1.2 or 1.3", ATR_ERANGE },
+        { "tlsSni", "[]", "must be an object", ATR_ETYPE },
+        { "tlsSni", "{\"a\":1}", "with cert and key", ATR_ETYPE },
+        { "tlsSni", "{\"a\":{\"cert\":1}}", "must be a file name", ATR_ETYPE },
+        { "tlsSni", "{\"a\":{\"pem\":\"x\"}}", "has no member", ATR_EUNKNOWN },
         { "port", "3000 3001", "not valid JSON", ATR_ESYNTAX },
     };
 
