@@ -1,4 +1,5 @@
 /* Starts the chat on a free port with a database of its own, and stops it. */
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -55,14 +56,17 @@ export class Server {
     const child = this.#child;
     this.#child = null;
     if (!child || child.exitCode !== null) return;
-    const ended = new Promise((done) => child.once("exit", done));
+    const ended = new Promise((done) => child.once("close", done));
     child.kill(signal);
-    await ended;
+    const code = await ended;
+    if (signal === "SIGTERM") assert.equal(code, 0, `the server ended with ${code}\n${this.stderr}`);
   }
 
+  /* Also fails for what went wrong inside: errors of handlers, findings of sanitizers. */
   async close() {
     await this.stop();
     if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
+    assert.doesNotMatch(this.stderr, /traceback|Sanitizer|runtime error/u);
   }
 }
 
