@@ -49,8 +49,12 @@ static void mount(atr_io *io)
         return;
     }
     io->mounted = o->engine.path;
-    if (serve)
-        io->bundle = client_bundle_new(&app->router, o->engine.path, &o->engine.cors);
+    if (!serve)
+        return;
+    io->bundle = client_bundle_new(&app->router, o->engine.path, &o->engine.cors);
+    if (!io->bundle)
+        log_event(LOG_WARN, "client-missing", "hint=%s",
+                  "the browser client is not beside the program; set ATRIUM_CLIENT_DIR");
 }
 
 void io_apply_settings(atr_io *io)

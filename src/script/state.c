@@ -240,13 +240,23 @@ static int run_main(struct script *s, char *why)
     return m.result.failed ? ATR_ESCRIPT : 0;
 }
 
+/* The folder of the script, absolute where the system can tell: applications join names to it. */
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
+    char *folder, *absolute;
 
     if (!slash)
-        return str_dup(STR("."));
-    return str_dup(slash == path ? STR("/") : str_n(path, (size_t)(slash - path)));
+        folder = str_dup(STR("."));
+    else
+        folder = str_dup(slash == path ? STR("/") : str_n(path, (size_t)(slash - path)));
+    absolute = realpath(folder, NULL);
+    if (!absolute)
+        return folder;
+    mem_free(folder);
+    folder = str_dup(str_of(absolute));
+    free(absolute);
+    return folder;
 }
 
 static void set_memory_max(struct script *s)
