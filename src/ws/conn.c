@@ -194,6 +194,7 @@ static size_t on_data(struct stream *s, uint8_t *data, size_t n)
     size_t used;
 
     w->pongs = 0;
+    w->heard = true;
     used = ws_reader_feed(w, data, n);
     if (w->stream)
         send_pong(w);

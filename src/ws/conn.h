@@ -42,11 +42,12 @@ struct ws_conn {
     uint32_t frame_left;   /* bytes to come of the data frame that is being gathered; 0: none is */
     uint8_t mask[4];       /* of that frame */
     uint8_t mask_at;       /* where in the mask its next byte stands */
-    bool frame_fin;        /* it is the last of its message */
     uint8_t partial_op;    /* WS_TEXT or WS_BINARY while a message gathers; else 0 */
     uint8_t partial_class; /* of the slab */
-    bool close_sent, close_received, closing_ours;
-    uint8_t pongs;       /* queued during the current read */
+    uint8_t pongs;         /* queued during the current read */
+    bool frame_fin : 1;    /* the frame that is gathered is the last of its message */
+    bool close_sent : 1, close_received : 1, closing_ours : 1;
+    bool heard : 1;      /* bytes came in; the owner may clear it, to tell the quiet ones */
     uint16_t close_code; /* what was sent or received first; 1005: an empty frame */
     struct msg *pong;    /* answers the newest ping that could not be answered yet; NULL: none */
     struct ws_linger *linger; /* bounds the wait for the peer's close frame; NULL: not waiting */

@@ -1,0 +1,288 @@
+/* gateway/conn.c - the life of a plain WebSocket connection.
+ *
+ * Invariants
+ *   - a connection is in gateway->conns from on_open until on_close has returned;
+ *   - nothing that sends runs a callback: a queue that overflows is cut from a job of the loop,
+ *     because the sender may be walking a channel;
+ *   - no timer and no clock per connection: what comes in sets a bit (ws.heard), and the sweep
+ * turns bits into times. So a peer is never thought quiet too early, but up to a sweep too late.
+ *
+ * Start reading at gateway_conn_accept(), on_close() and look_at().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "gateway/conn.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+/* How long the peer may take to answer a close frame; less when it is likely dead. */
+enum { LINGER_MS = 30000, LINGER_SHORT_MS = 2000 };
+enum { CODE_GOING_AWAY = 1001, CODE_NONE = 1006 };
+
+/* What we ended a connection for, where the frame does not say so. */
+enum gateway_end { END_OTHER, END_IDLE, END_OVERFLOW, END_SHUTDOWN };
+static const char *const end_texts[] = { "", "idle timeout", "output queue overflow",
+                                         "server shutting down" };
+
+static_assert(sizeof(struct gateway_conn) <= 120, "an idle connection is small");
+
+/* --- Output --- */
+
+static int overflow(struct gateway_conn *c)
+{
+    struct gateway_endpoint *e = gateway_conn_endpoint(c);
+    struct gateway *g = e->gateway;
+
+    if (e->options.overflow == GATEWAY_DROP) {
+        g->stats.overflow_drops++;
+        return ATR_ELIMIT;
+    }
+    g->stats.overflow_disconnects++;
+    c->overflowed = true;
+    c->end = END_OVERFLOW;
+    buf_append(&g->overflowed, &c->id, sizeof c->id);
+    loop_defer(g->loop, &g->cut);
+    return ATR_ELIMIT;
+}
+
+int gateway_conn_queue(struct gateway_conn *c, struct msg *m)
+{
+    struct gateway_endpoint *e = gateway_conn_endpoint(c);
+    struct stream *s = c->ws.stream;
+
+    if (!gateway_conn_is_open(c))
+        return ATR_ECLOSED;
+    if ((uint64_t)s->queued_bytes + m->len > e->options.queue_bytes_max)
+        return overflow(c);
+    stream_send(s, m);
+    e->gateway->stats.messages_out++;
+    return 0;
+}
+
+int gateway_conn_send(struct gateway_conn *c, str data, bool binary)
+{
+    struct msg *m;
+    int err;
+
+    if (!gateway_conn_is_open(c))
+        return ATR_ECLOSED;
+    if (data.n > UINT32_MAX - WS_HEAD_MAX)
+        return ATR_ELIMIT;
+    m = ws_msg(binary ? WS_BINARY : WS_TEXT, data);
+    err = gateway_conn_queue(c, m);
+    msg_unref(m);
+    return err;
+}
+
+int gateway_conn_ping(struct gateway_conn *c, str payload)
+{
+    if (payload.n > WS_CONTROL_MAX)
+        return ATR_ERANGE;
+    if (!gateway_conn_is_open(c))
+        return ATR_ECLOSED;
+    struct msg *m = ws_msg(WS_PING, payload);
+    int err = gateway_conn_queue(c, m);
+    msg_unref(m);
+    if (err == 0)
+        gateway_conn_endpoint(c)->gateway->stats.pings++;
+    return err;
+}
+
+int gateway_conn_close(struct gateway_conn *c, unsigned code, str reason)
+{
+    if (code && !ws_close_code_valid(code))
+        return ATR_ERANGE;
+    if (!gateway_conn_is_open(c))
+        return ATR_ECLOSED;
+    ws_conn_close(&c->ws, code, reason, LINGER_MS);
+    return 0;
+}
+
+void gateway_conn_abort(struct gateway_conn *c)
+{
+    ws_conn_abort(&c->ws);
+}
+
+void gateway_cut(struct loop_job *job)
+{
+    struct gateway *g = container_of(job, struct gateway, cut);
+    struct buf ids = g->overflowed;
+    uint64_t id;
+
+    g->overflowed = (struct buf){ 0 };
+    for (size_t at = 0; at < ids.len; at += sizeof id) {
+        memcpy(&id, ids.data + at, sizeof id);
+        struct gateway_conn *c = id_get(&g->conns, id);
+        if (c)
+            gateway_conn_abort(c);
+    }
+    buf_free(&ids);
+}
+
+/* --- Silence --- */
+
+static void end_quiet(struct gateway_conn *c)
+{
+    gateway_conn_endpoint(c)->gateway->stats.idle_timeouts++;
+    c->end = END_IDLE;
+    ws_conn_close(&c->ws, CODE_GOING_AWAY, str_of(end_texts[END_IDLE]), LINGER_SHORT_MS);
+}
+
+static void look_at(struct gateway_conn *c, uint32_t now_ms)
+{
+    const struct gateway_options *o = &gateway_conn_endpoint(c)->options;
+    uint32_t quiet_ms;
+
+    if (!gateway_conn_is_open(c))
+        return;
+    if (c->ws.heard) {
+        c->ws.heard = false;
+        c->pinged = false;
+        c->heard_ms = now_ms;
+        return;
+    }
+    quiet_ms = now_ms - c->heard_ms; /* the clock's wrapping does not matter */
+    if (o->idle_timeout_ms && quiet_ms >= o->idle_timeout_ms) {
+        end_quiet(c);
+    } else if (o->ping_interval_ms && quiet_ms >= o->ping_interval_ms && !c->pinged) {
+        c->pinged = true;
+        (void)gateway_conn_ping(c, STR("")); /* a full queue sees to itself */
+    }
+}
+
+void gateway_sweep(struct timer *t)
+{
+    struct gateway *g = container_of(t, struct gateway, sweep);
+    uint32_t now_ms = (uint32_t)g->loop->now_ms;
+
+    for (uint32_t i = 0; i < g->conns.cap; i++)
+        if (g->conns.slots[i].object)
+            look_at(g->conns.slots[i].object, now_ms);
+    if (g->conns.count)
+        loop_timer(g->loop, t, g->sweep_ms);
+}
+
+/* --- What the WebSocket tells --- */
+
+static struct gateway_conn *conn_of(struct ws_conn *w)
+{
+    return container_of(w, struct gateway_conn, ws);
+}
+
+static void on_message(struct ws_conn *w, bool binary, uint8_t *data, size_t n)
+{
+    struct gateway_conn *c = conn_of(w);
+    struct gateway_endpoint *e = gateway_conn_endpoint(c);
+
+    if (c->overflowed)
+        return;
+    e->gateway->stats.messages_in++;
+    e->events->on_message(c, binary, data, n);
+}
+
+static void on_pong(struct ws_conn *w, str payload)
+{
+    struct gateway_endpoint *e = gateway_conn_endpoint(conn_of(w));
+
+    if (e->events->on_pong)
+        e->events->on_pong(conn_of(w), payload);
+}
+
+static void reap(struct loop_job *job)
+{
+    mem_free(container_of(job, struct gateway_conn, reap));
+}
+
+static void on_close(struct ws_conn *w, unsigned code, str reason, bool ours)
+{
+    struct gateway_conn *c = conn_of(w);
+    struct gateway_endpoint *e = gateway_conn_endpoint(c);
+    struct gateway *g = e->gateway;
+
+    /* What we ended has the reason we gave, not what the peer's answer says. */
+    if (c->end != END_OTHER && (ours || code == CODE_NONE))
+        reason = str_of(end_texts[c->end]);
+    hub_exit(&g->channels, &c->member);
+    e->open--;
+    g->stats.open--;
+    e->events->on_close(c, code, reason);
+    id_remove(&g->conns, c->id);
+    loop_job_init(&c->reap, reap); /* over the member, which is in no channel any more */
+    loop_doom(g->loop, &c->reap);
+}
+
+static void on_drain(struct ws_conn *w)
+{
+    struct gateway_conn *c = conn_of(w);
+    struct gateway_endpoint *e = gateway_conn_endpoint(c);
+
+    if (e->events->on_drain && gateway_conn_is_open(c))
+        e->events->on_drain(c);
+}
+
+const struct ws_events gateway_ws_events = {
+    .on_message = on_message, .on_pong = on_pong, .on_close = on_close, .on_drain = on_drain
+};
+
+/* --- Opening --- */
+
+static struct gateway_conn *conn_new(str head, bool keep)
+{
+    size_t n = sizeof(struct gateway_conn);
+    uint32_t len = (uint32_t)head.n;
+    struct gateway_conn *c = mem_alloc(n + (keep ? sizeof len + head.n : 0));
+
+    *c = (struct gateway_conn){ .has_head = keep };
+    if (keep) {
+        memcpy((char *)c + n, &len, sizeof len);
+        memcpy((char *)c + n + sizeof len, head.p, head.n);
+    }
+    return c;
+}
+
+str gateway_conn_head(const struct gateway_conn *c)
+{
+    const char *behind = (const char *)c + sizeof *c;
+    uint32_t len;
+
+    if (!c->has_head)
+        return (str){ 0 };
+    memcpy(&len, behind, sizeof len);
+    return str_n(behind + sizeof len, len);
+}
+
+struct gateway_conn *gateway_conn_accept(struct gateway_endpoint *e, struct http_request *r,
+                                         str protocol)
+{
+    struct gateway *g = e->gateway;
+    struct gateway_conn *c = conn_new(r->head_text, e->options.keep_head);
+
+    hub_member_init(&c->member);
+    c->id = id_add(&g->conns, c);
+    c->heard_ms = (uint32_t)g->loop->now_ms;
+    if (e->events->on_open)
+        (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
+    ws_conn_accept(&c->ws, r, STR(""), protocol, e->options.message_bytes_max, &e->ws);
+    e->open++;
+    g->stats.open++;
+    g->stats.opened++;
+    if (g->sweep_ms && !timer_running(&g->sweep))
+        loop_timer(g->loop, &g->sweep, g->sweep_ms);
+    if (e->events->on_open)
+        e->events->on_open(c, r);
+    return c;
+}
+
+void gateway_close(struct gateway *g)
+{
+    struct gateway_conn *c;
+
+    g->closing = true;
+    for (uint32_t i = 0; i < g->conns.cap; i++) {
+        if (!(c = g->conns.slots[i].object) || !gateway_conn_is_open(c))
+            continue;
+        c->end = END_SHUTDOWN;
+        ws_conn_close(&c->ws, CODE_GOING_AWAY, str_of(end_texts[END_SHUTDOWN]), LINGER_SHORT_MS);
+    }
+}
