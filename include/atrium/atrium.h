@@ -13,5 +13,6 @@
 #include "atrium/json.h"
 #include "atrium/sqlite.h"
 #include "atrium/types.h"
+#include "atrium/websocket.h"
 
 #endif

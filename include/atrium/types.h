@@ -67,6 +67,8 @@ typedef struct atr_namespace atr_namespace;
 typedef struct atr_socket atr_socket;
 typedef struct atr_engine atr_engine;
 typedef struct atr_engine_socket atr_engine_socket;
+typedef struct atr_websocket atr_websocket;
+typedef struct atr_ws atr_ws;
 typedef struct atr_request atr_request;
 typedef struct atr_timer atr_timer;
 typedef struct atr_sqlite atr_sqlite;

@@ -60,6 +60,8 @@ atr_app *atr_app_new(int *err)
     }
     settings_init(&app->settings);
     list_init(&app->engines);
+    gateway_init(&app->gateway, &app->loop);
+    list_init(&app->websockets);
     list_init(&app->routes);
     list_init(&app->folders);
     list_init(&app->databases);
@@ -86,6 +88,7 @@ void atr_app_free(atr_app *app)
     (void)loop_turn(&app->loop, 0);
     tls_close(app);
     engines_free(app);
+    websockets_free(app);
     io_free(app->io);
     http_parts_free(app);
     decisions_free(app);

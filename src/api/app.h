@@ -12,6 +12,7 @@
 #include "atrium/atrium.h"
 #include "base/arena.h"
 #include "base/id.h"
+#include "gateway/endpoint.h"
 #include "http/router.h"
 #include "net/loop.h"
 #include "socketio/server.h"
@@ -25,6 +26,8 @@ struct atr_app {
     struct settings settings;
     atr_io *io;                /* NULL until first asked for */
     struct list engines;       /* of atr_engine */
+    struct gateway gateway;    /* what plain WebSocket endpoints share */
+    struct list websockets;    /* of atr_websocket */
     struct list routes;        /* of struct route */
     struct list folders;       /* of struct folder */
     struct list databases;     /* of atr_sqlite */
@@ -57,13 +60,14 @@ void app_apply_settings(atr_app *app);
 /* Each part frees what it holds; called by atr_app_free() in this order. */
 void io_free(atr_io *io);
 void engines_free(atr_app *app);
+void websockets_free(atr_app *app);
 void http_parts_free(atr_app *app);
 void databases_free(atr_app *app);
 void decisions_free(atr_app *app);
 void timers_free(atr_app *app);
 
 void io_apply_settings(atr_io *io);
-void io_close_all(atr_app *app);  /* the io and every bare engine */
-bool io_idle(const atr_app *app); /* no session of either is left */
+void io_close_all(atr_app *app);  /* the io, every bare engine and every plain WebSocket */
+bool io_idle(const atr_app *app); /* no session or connection of theirs is left */
 
 #endif

@@ -9,6 +9,7 @@ void atr_app_counters(atr_app *app, void (*fn)(void *user, const char *name, uin
                       void *user)
 {
     const struct http_stats *h = &app->http.stats;
+    const struct gateway_stats *g = &app->gateway.stats;
 
 #define GIVE(prefix, from, field) fn(user, prefix #field, (uint64_t)(from)->field)
     GIVE("http.", h, connections);
@@ -35,6 +36,17 @@ void atr_app_counters(atr_app *app, void (*fn)(void *user, const char *name, uin
     GIVE("ws.", &ws_stats, protocol_errors);
     GIVE("ws.", &ws_stats, encoding_errors);
     GIVE("ws.", &ws_stats, too_big);
+    GIVE("websocket.", g, opened);
+    GIVE("websocket.", g, open);
+    GIVE("websocket.", g, refused);
+    GIVE("websocket.", g, messages_in);
+    GIVE("websocket.", g, messages_out);
+    GIVE("websocket.", g, publishes);
+    GIVE("websocket.", g, deliveries);
+    GIVE("websocket.", g, pings);
+    GIVE("websocket.", g, idle_timeouts);
+    GIVE("websocket.", g, overflow_disconnects);
+    GIVE("websocket.", g, overflow_drops);
     GIVE("net.", &stream_stats, bytes_in);
     GIVE("net.", &stream_stats, bytes_out);
     GIVE("net.", &stream_stats, reads);

@@ -14,6 +14,7 @@ struct decision {
     struct list link; /* in app->open_decisions, oldest first */
     struct eio_server *engine;
     struct sio_server *io;
+    struct gateway *gateway;
     uint64_t inner;
     atr_ref ref;
 };
@@ -27,6 +28,8 @@ static void drop(atr_app *app, struct decision *d)
 
 static bool lapsed(const struct decision *d)
 {
+    if (d->gateway)
+        return !gateway_handshake_open(d->gateway, d->inner);
     return d->io ? !sio_decision_open(d->io, d->inner) : !eio_handshake_open(d->engine, d->inner);
 }
 
@@ -45,12 +48,11 @@ static void sweep(atr_app *app)
     }
 }
 
-static atr_decision add(atr_app *app, struct eio_server *engine, struct sio_server *io,
-                        uint64_t inner)
+static atr_decision add(atr_app *app, const struct decision *what)
 {
     sweep(app);
     struct decision *d = mem_alloc(sizeof *d);
-    *d = (struct decision){ .engine = engine, .io = io, .inner = inner };
+    *d = *what;
     list_init(&d->link);
     list_append(&app->open_decisions, &d->link);
     return d->ref = id_add(&app->decisions, d);
@@ -58,12 +60,24 @@ static atr_decision add(atr_app *app, struct eio_server *engine, struct sio_serv
 
 atr_decision decision_of_handshake(atr_app *app, struct eio_server *engine, eio_handshake hs)
 {
-    return add(app, engine, NULL, hs);
+    return add(app, &(struct decision){ .engine = engine, .inner = hs });
 }
 
 atr_decision decision_of_socket(atr_app *app, struct sio_server *io, sio_decision d)
 {
-    return add(app, NULL, io, d);
+    return add(app, &(struct decision){ .io = io, .inner = d });
+}
+
+atr_decision decision_of_upgrade(atr_app *app, struct gateway *gateway, gateway_handshake hs)
+{
+    return add(app, &(struct decision){ .gateway = gateway, .inner = hs });
+}
+
+int atr_ws_choose(atr_app *app, atr_decision ref, atr_str protocol)
+{
+    struct decision *d = id_get(&app->decisions, ref);
+
+    return d && d->gateway ? gateway_choose(d->gateway, d->inner, str_in(protocol)) : ATR_ECLOSED;
 }
 
 void atr_decide(atr_app *app, atr_decision ref, int allow, atr_str message, atr_str data_json)
@@ -74,7 +88,9 @@ void atr_decide(atr_app *app, atr_decision ref, int allow, atr_str message, atr_
         return;
     d = *found;
     drop(app, found); /* first: what follows may run application code */
-    if (d.io) {
+    if (d.gateway) {
+        gateway_decide(d.gateway, d.inner, allow, str_in(message));
+    } else if (d.io) {
         sio_decide(d.io, d.inner, allow, str_in(message), str_in(data_json));
     } else {
         char *text = message.n ? str_dup(str_in(message)) : NULL;

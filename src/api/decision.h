@@ -7,8 +7,9 @@
 
 #include "api/app.h"
 
-/* What atr_decide() will settle: exactly one of the two servers is set. */
+/* What atr_decide() will settle: exactly one of the servers is set. */
 atr_decision decision_of_handshake(atr_app *app, struct eio_server *engine, eio_handshake hs);
+atr_decision decision_of_upgrade(atr_app *app, struct gateway *gateway, gateway_handshake hs);
 atr_decision decision_of_socket(atr_app *app, struct sio_server *io, sio_decision d);
 
 #endif

@@ -196,10 +196,13 @@ void io_close_all(atr_app *app)
         atr_io_close(app->io);
     for (struct list *at = app->engines.next; at != &app->engines; at = at->next)
         atr_engine_close(container_of(at, atr_engine, link));
+    gateway_close(&app->gateway);
 }
 
 bool io_idle(const atr_app *app)
 {
+    if (app->gateway.conns.count)
+        return false;
     if (app->io && sessions(&app->io->server.engine))
         return false;
     for (struct list *at = app->engines.next; at != &app->engines; at = at->next)
