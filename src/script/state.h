@@ -100,7 +100,7 @@ struct script {
     uint32_t slot_cap, slot_free;
     int sockets_ref;         /* slot to socket */
     const void *socket_type; /* metatable */
-    int socket_type_ref, nsp_type_ref, engine_socket_type_ref;
+    int socket_type_ref, nsp_type_ref, engine_socket_type_ref, websocket_type_ref;
     unsigned socket_width;                  /* array part that sockets have needed */
     struct nsp **nsps;                      /* 0 is never used */
     uint32_t nsp_count, nsp_free;           /* places; where to look for a free one */
@@ -196,6 +196,7 @@ void namespace_open(lua_State *L, struct script *s, int core);
 void broadcast_open(lua_State *L, struct script *s, int core);
 void server_open(lua_State *L, struct script *s, int core);
 void engine_open(lua_State *L, struct script *s, int core);
+void websocket_open(lua_State *L, struct script *s, int core);
 void http_open(lua_State *L, struct script *s, int core);
 void timer_open(lua_State *L, struct script *s, int core);
 void database_open(lua_State *L, struct script *s, int core);

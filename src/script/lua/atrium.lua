@@ -99,6 +99,9 @@ core.database_type.__metatable = false
 return {
   io = core.io,
   engine = core.new_engine,
+  websocket = core.websocket,
+  publish = core.publish,
+  subscribers = core.channel_count,
   http = core.http,
   timer = timer,
   json = core.json,

@@ -1,0 +1,463 @@
+/* script/websocket.c - plain WebSocket endpoints of scripts: atrium.websocket(path, options).
+ *
+ * A connection is a Lua table whose [1] is its ref, which finds nothing any more once it has gone.
+ * The API's user pointer leads back to the table, as its place in `sockets_ref`.
+ *
+ * Start reading at l_open() and message_entry().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/utf8.h"
+#include "script/bytes.h"
+#include "script/namespace.h"
+#include "script/request.h"
+#include "script/task.h"
+
+/* What the options' functions are called, in this order; refs into the registry. */
+enum { ON_OPEN, ON_MESSAGE, ON_CLOSE, ON_DRAIN, ON_PONG, ALLOW, FUNCTIONS };
+static const char *const function_names[FUNCTIONS] = { "onOpen",  "onMessage", "onClose",
+                                                       "onDrain", "onPong",    "allow" };
+
+/* Lives for ever, as the API may call it for as long. */
+struct endpoint {
+    struct door *door;
+    int sockets_ref; /* place to table */
+    int type_ref;    /* metatable of connections */
+    int message;     /* a prepared entry */
+    int functions[FUNCTIONS];
+};
+
+struct news {
+    struct endpoint *endpoint;
+    atr_ws *ws;
+    atr_request *request;
+    atr_str data;
+    int binary;
+    unsigned code;
+    int function;
+    atr_decision decision;
+};
+
+static int place_of(const atr_ws *ws)
+{
+    return (int)(intptr_t)atr_ws_user(ws);
+}
+
+static void push_ws(const struct endpoint *e, lua_State *L, const atr_ws *ws)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->sockets_ref);
+    lua_rawgeti(L, -1, place_of(ws));
+    lua_remove(L, -2);
+}
+
+static void tell(struct news *n, lua_CFunction entry)
+{
+    struct script *s = n->endpoint->door->script;
+
+    if (s)
+        (void)script_enter_once(s, entry, n); /* a failure was logged */
+}
+
+/* --- Ways in --- */
+
+static int open_entry(lua_State *L)
+{
+    struct news *n = lua_touserdata(L, 1);
+    struct endpoint *e = n->endpoint;
+    struct script *s = e->door->script;
+
+    lua_createtable(L, 1, 0); /* [2] */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->type_ref);
+    lua_setmetatable(L, 2);
+    push_ref(L, atr_ws_ref(n->ws));
+    lua_rawseti(L, 2, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->sockets_ref);
+    lua_pushvalue(L, 2);
+    int place = luaL_ref(L, -2);
+    lua_pop(L, 1);
+    atr_ws_set_user(n->ws, (void *)(intptr_t)place);
+    gc_owe(s);
+    if (e->functions[ON_OPEN] == LUA_REFNIL)
+        return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->functions[ON_OPEN]);
+    lua_pushvalue(L, 2);
+    request_push(L, n->request);
+    task_start(s, L, 2);
+    return 0;
+}
+
+static void on_open(void *user, atr_ws *ws, atr_request *r)
+{
+    struct news n = { .endpoint = user, .ws = ws, .request = r };
+
+    tell(&n, open_entry);
+}
+
+static int message_entry(lua_State *L)
+{
+    struct news *n = lua_touserdata(L, 1);
+    struct endpoint *e = n->endpoint;
+    struct script *s = e->door->script;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->functions[ON_MESSAGE]);
+    push_ws(e, L, n->ws);
+    if (n->binary)
+        bytes_push(L, &s->types, (str){ n->data.p, n->data.n });
+    else
+        lua_pushlstring(L, n->data.p, n->data.n);
+    lua_pushboolean(L, n->binary);
+    task_start(s, L, 3);
+    return 0;
+}
+
+static void on_message(void *user, atr_ws *ws, atr_str data, int binary)
+{
+    struct endpoint *e = user;
+    struct news n = { .endpoint = e, .ws = ws, .data = data, .binary = binary };
+
+    if (e->door->script && place_of(ws))
+        (void)script_enter(e->door->script, e->message, &n);
+}
+
+static int close_entry(lua_State *L)
+{
+    struct news *n = lua_touserdata(L, 1);
+    struct endpoint *e = n->endpoint;
+    struct script *s = e->door->script;
+
+    push_ws(e, L, n->ws); /* [2] */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->sockets_ref);
+    luaL_unref(L, -1, place_of(n->ws));
+    atr_ws_set_user(n->ws, NULL);
+    gc_owe(s);
+    if (e->functions[ON_CLOSE] == LUA_REFNIL)
+        return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->functions[ON_CLOSE]);
+    lua_pushvalue(L, 2);
+    lua_pushinteger(L, (lua_Integer)n->code);
+    lua_pushlstring(L, n->data.p ? n->data.p : "", n->data.n);
+    task_start(s, L, 3);
+    return 0;
+}
+
+static void on_close(void *user, atr_ws *ws, unsigned code, atr_str reason)
+{
+    struct news n = { .endpoint = user, .ws = ws, .data = reason, .code = code };
+
+    if (place_of(ws))
+        tell(&n, close_entry);
+}
+
+/* onDrain(ws), onPong(ws, payload) */
+static int event_entry(lua_State *L)
+{
+    struct news *n = lua_touserdata(L, 1);
+    struct endpoint *e = n->endpoint;
+    bool pong = n->function == ON_PONG;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->functions[n->function]);
+    push_ws(e, L, n->ws);
+    if (pong)
+        lua_pushlstring(L, n->data.p ? n->data.p : "", n->data.n);
+    task_start(e->door->script, L, 1 + pong);
+    return 0;
+}
+
+static void on_drain(void *user, atr_ws *ws)
+{
+    struct news n = { .endpoint = user, .ws = ws, .function = ON_DRAIN };
+
+    if (place_of(ws))
+        tell(&n, event_entry);
+}
+
+static void on_pong(void *user, atr_ws *ws, atr_str payload)
+{
+    struct news n = { .endpoint = user, .ws = ws, .function = ON_PONG, .data = payload };
+
+    if (place_of(ws))
+        tell(&n, event_entry);
+}
+
+/* --- allow(request): true or false, the second value says why not; a text is a sub-protocol --- */
+
+struct answer {
+    struct script *script;
+    lua_State *of;
+    atr_decision decision;
+};
+
+/* Index 1 of the task: the first result. Texts are used before the task's stack is. */
+static void on_allowed(struct task *t, bool ok)
+{
+    struct script *s = t->script;
+    bool some = ok && lua_gettop(t->L) > 0;
+    bool allow = some && lua_toboolean(t->L, 1);
+    atr_str message = { 0 }, protocol = { 0 };
+
+    if (allow && lua_type(t->L, 1) == LUA_TSTRING) {
+        protocol.p = lua_tolstring(t->L, 1, &protocol.n);
+        allow = atr_ws_choose(s->app, t->id, protocol) == 0;
+    }
+    if (!allow && some && lua_type(t->L, 2) == LUA_TSTRING)
+        message.p = lua_tolstring(t->L, 2, &message.n);
+    atr_decide(s->app, t->id, allow, message, (atr_str){ 0 });
+}
+
+static void add_offered(void *arg, atr_str protocol)
+{
+    lua_State *L = arg;
+
+    lua_pushlstring(L, protocol.p, protocol.n);
+    lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+}
+
+static int allow_entry(lua_State *L)
+{
+    struct news *n = lua_touserdata(L, 1);
+    struct endpoint *e = n->endpoint;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->functions[ALLOW]);
+    request_push(L, n->request);
+    lua_newtable(L);
+    atr_ws_offered(n->request, add_offered, L);
+    lua_setfield(L, -2, "protocols");
+    task_start_with(e->door->script, L, 1, on_allowed, n->decision, LUA_NOREF);
+    return 0;
+}
+
+static void on_upgrade(void *user, atr_request *r, atr_decision d)
+{
+    struct news n = { .endpoint = user, .request = r, .decision = d };
+    struct script *s = n.endpoint->door->script;
+
+    /* Without a script (it is closing) the decision stays open until the server has closed. */
+    if (s && script_enter_once(s, allow_entry, &n) < 0)
+        atr_decide(s->app, d, 0, ATR_STR("Forbidden"), (atr_str){ 0 });
+}
+
+/* --- What scripts call --- */
+
+/* The API's connection of the table at index 1; NULL: gone. */
+static atr_ws *check_ws(struct script *s, lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_rawgeti(L, 1, 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+        luaL_argerror(L, 1, "WebSocket expected");
+    atr_ws *ws = atr_ws_find(s->app, check_ref(L, lua_gettop(L)));
+    lua_pop(L, 1);
+    return ws;
+}
+
+/* The message at idx: bytes and what the flag behind says go as binary. Raises when text is no
+ * UTF-8, as a client would have to drop the connection. */
+static atr_str check_message(struct script *s, lua_State *L, int idx, int *binary)
+{
+    str bytes = bytes_at(L, idx, &s->types);
+    atr_str data = bytes.p ? atr_str_of(bytes) : check_atr_str(L, idx);
+
+    *binary = bytes.p || lua_toboolean(L, idx + 1);
+    if (!*binary && !utf8_valid(data.p, data.n))
+        script_error(L, "the text is not valid UTF-8; send bytes");
+    return data;
+}
+
+/* websocket_send(ws, string or bytes[, binary]): whether it was queued */
+static int l_send(lua_State *L)
+{
+    struct script *s = script_of(L);
+    atr_ws *ws = check_ws(s, L);
+    int binary;
+    atr_str data = check_message(s, L, 2, &binary);
+
+    lua_pushboolean(L, ws && atr_ws_send(ws, data, binary) == 0);
+    return 1;
+}
+
+static int l_ping(lua_State *L)
+{
+    atr_ws *ws = check_ws(script_of(L), L);
+    atr_str payload = lua_isnoneornil(L, 2) ? (atr_str){ 0 } : check_atr_str(L, 2);
+    int err = ws ? atr_ws_ping(ws, payload) : ATR_ECLOSED;
+
+    if (err == ATR_ERANGE)
+        return script_error(L, "a ping carries at most 125 bytes");
+    lua_pushboolean(L, err == 0);
+    return 1;
+}
+
+/* websocket_close(ws[, code[, reason]]) */
+static int l_close(lua_State *L)
+{
+    atr_ws *ws = check_ws(script_of(L), L);
+    lua_Number code = luaL_optnumber(L, 2, 1000);
+    atr_str reason = lua_isnoneornil(L, 3) ? (atr_str){ 0 } : check_atr_str(L, 3);
+
+    if (!utf8_valid(reason.p, reason.n))
+        return script_error(L, "the reason is not valid UTF-8");
+    if (!(code >= 0 && code < 5000) ||
+        (ws && atr_ws_close(ws, (unsigned)code, reason) == ATR_ERANGE))
+        return script_error(L, "bad close code %d", (int)code);
+    return 0;
+}
+
+static int l_subscribe(lua_State *L)
+{
+    struct script *s = script_of(L);
+    atr_ws *ws = check_ws(s, L);
+    atr_str channel = check_atr_str(L, 2);
+
+    lua_pushboolean(L, ws && atr_ws_subscribe(ws, channel) > 0);
+    return 1;
+}
+
+static int l_unsubscribe(lua_State *L)
+{
+    struct script *s = script_of(L);
+    atr_ws *ws = check_ws(s, L);
+    atr_str channel = check_atr_str(L, 2);
+
+    lua_pushboolean(L, ws && atr_ws_unsubscribe(ws, channel) > 0);
+    return 1;
+}
+
+/* websocket_publish(ws or nil, channel, string or bytes[, binary]): to how many, ws left out */
+static int l_publish(lua_State *L)
+{
+    struct script *s = script_of(L);
+    atr_ws *except = lua_isnoneornil(L, 1) ? NULL : check_ws(s, L);
+    atr_str channel = check_atr_str(L, 2);
+    int binary;
+    atr_str data = check_message(s, L, 3, &binary);
+    int64_t count = atr_publish(s->app, channel, data, binary, except);
+
+    lua_pushnumber(L, count < 0 ? 0 : (lua_Number)count);
+    return 1;
+}
+
+static int l_channel_count(lua_State *L)
+{
+    struct script *s = script_of(L);
+
+    lua_pushnumber(L, (lua_Number)atr_channel_count(s->app, check_atr_str(L, 1)));
+    return 1;
+}
+
+static int l_channels(lua_State *L)
+{
+    atr_ws *ws = check_ws(script_of(L), L);
+
+    lua_newtable(L);
+    if (ws)
+        atr_ws_channels(ws, add_offered, L);
+    return 1;
+}
+
+static int l_buffered(lua_State *L)
+{
+    atr_ws *ws = check_ws(script_of(L), L);
+
+    lua_pushnumber(L, ws ? (lua_Number)atr_ws_buffered(ws) : 0);
+    return 1;
+}
+
+static int l_id(lua_State *L)
+{
+    char text[24];
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_rawgeti(L, 1, 1);
+    (void)snprintf(text, sizeof text, "%" PRIx64, check_ref(L, lua_gettop(L)));
+    lua_pushstring(L, text);
+    return 1;
+}
+
+static int l_address(lua_State *L)
+{
+    atr_ws *ws = check_ws(script_of(L), L);
+
+    if (!ws)
+        return 0;
+    atr_str address = atr_ws_address(ws);
+    lua_pushlstring(L, address.p ? address.p : "", address.n);
+    return 1;
+}
+
+static int l_is_open(lua_State *L)
+{
+    lua_pushboolean(L, check_ws(script_of(L), L) != NULL);
+    return 1;
+}
+
+/* --- Endpoints --- */
+
+static void read_functions(lua_State *L, int idx, struct endpoint *e)
+{
+    for (int i = 0; i < FUNCTIONS; i++) {
+        lua_getfield(L, idx, function_names[i]);
+        if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
+            script_error(L, "atrium.websocket: %s must be a function", function_names[i]);
+        e->functions[i] = luaL_ref(L, LUA_REGISTRYINDEX); /* LUA_REFNIL: there is none */
+    }
+}
+
+/* open_websocket(path, functions, plain options) */
+static int l_open(lua_State *L)
+{
+    struct script *s = script_of(L);
+    struct encoder *encoder = encoder_take(s, L);
+    atr_str path = check_atr_str(L, 1);
+    char why[ATR_WHY_BYTES];
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 3);
+    encoder->plain = true;
+    int err = encode_value(encoder, L, 3);
+    encoder->plain = false;
+    if (err)
+        return encode_raise(encoder, L);
+    struct endpoint *e = arena_alloc(&s->door->memory, sizeof *e);
+    *e = (struct endpoint){ .door = s->door, .type_ref = s->websocket_type_ref };
+    read_functions(L, 2, e);
+    lua_newtable(L);
+    e->sockets_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    e->message = script_prepare(L, message_entry);
+    atr_websocket_handlers h = ATR_WEBSOCKET_HANDLERS_INIT;
+    h.on_open = on_open;
+    h.on_close = on_close;
+    h.on_upgrade = e->functions[ALLOW] != LUA_REFNIL ? on_upgrade : NULL;
+    h.on_message = e->functions[ON_MESSAGE] != LUA_REFNIL ? on_message : NULL;
+    h.on_drain = e->functions[ON_DRAIN] != LUA_REFNIL ? on_drain : NULL;
+    h.on_pong = e->functions[ON_PONG] != LUA_REFNIL ? on_pong : NULL;
+    atr_websocket *w = atr_websocket_new(s->app, path, encoder_data(encoder).json, &h, e, why);
+    if (!w)
+        return script_error(L, "%s", why);
+    lua_pushlightuserdata(L, w);
+    return 1;
+}
+
+void websocket_open(lua_State *L, struct script *s, int core)
+{
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    s->websocket_type_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_setfield(L, core, "websocket_type");
+    core_add(L, s, core, "open_websocket", l_open);
+    core_add(L, s, core, "websocket_send", l_send);
+    core_add(L, s, core, "websocket_ping", l_ping);
+    core_add(L, s, core, "websocket_close", l_close);
+    core_add(L, s, core, "websocket_subscribe", l_subscribe);
+    core_add(L, s, core, "websocket_unsubscribe", l_unsubscribe);
+    core_add(L, s, core, "websocket_publish", l_publish);
+    core_add(L, s, core, "websocket_channels", l_channels);
+    core_add(L, s, core, "websocket_buffered", l_buffered);
+    core_add(L, s, core, "websocket_id", l_id);
+    core_add(L, s, core, "websocket_address", l_address);
+    core_add(L, s, core, "websocket_is_open", l_is_open);
+    core_add(L, s, core, "channel_count", l_channel_count);
+}
