@@ -68,6 +68,7 @@ atr_app *atr_app_new(int *err)
     list_init(&app->open_decisions);
     timer_init(&app->grace, grace_over);
     timer_init(&app->closed, look_closed);
+    http_router_init(&app->router);
     http_server_init(&app->http, &app->loop, &HTTP_LIMITS_DEFAULT, http_router_find, &app->router);
     app_apply_settings(app);
     ASSERT(atr_http_route(app, ATR_STR("GET"), ATR_STR("/healthz"), healthz, app) == 0);
