@@ -77,12 +77,30 @@ ATR_API void atr_timer_stop(atr_app *app, atr_ref timer); /* a stale ref is a no
 
 /* --- Log: one line, `level event text`. level: 0 debug, 1 info, 2 warning, 3 error. --- */
 ATR_API void atr_log(atr_app *app, int level, const char *event, const char *text);
-/* Counts an error of a handler (shown by atr_app_counters). */
+/* Counts an error of a handler (atrium_handler_errors_total). */
 ATR_API void atr_handler_failed(atr_app *app);
 
-/* Walks the counters of every layer: fn gets a name such as "eio.ping_timeouts" and its value. */
-ATR_API void atr_app_counters(atr_app *app,
-                              void (*fn)(void *user, const char *name, uint64_t value), void *user);
+/* --- Metrics --- */
+typedef enum atr_metric_kind { ATR_COUNTER, ATR_GAUGE, ATR_HISTOGRAM } atr_metric_kind;
+
+/* One figure, under Prometheus's conventions: rows of one name follow each other. */
+typedef struct atr_metric {
+    const char *name;   /* "atrium_engine_sessions" */
+    const char *suffix; /* of a histogram "_bucket", "_sum" or "_count"; else "" */
+    const char *labels; /* "transport=\"polling\""; "" for none */
+    const char *help;   /* one line for people */
+    atr_metric_kind kind;
+    double value;
+} atr_metric;
+
+/* Adds figures of the application's own to what the setting "metrics" serves: give is asked at each
+ * request, and calls fn (with fn_user) once per row, rows of one name together. */
+typedef void (*atr_metric_source)(void *user, void (*fn)(void *fn_user, const atr_metric *m),
+                                  void *fn_user);
+ATR_API void atr_app_add_metrics(atr_app *app, atr_metric_source give, void *user);
+
+/* Walks the figures of every layer; strings are borrowed. */
+ATR_API void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), void *user);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
  */
 #include "api/app.h"
 
+#include "api/prometheus.h"
 #include "api/tls.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -66,6 +67,7 @@ atr_app *atr_app_new(int *err)
     list_init(&app->folders);
     list_init(&app->databases);
     list_init(&app->open_decisions);
+    list_init(&app->metric_sources);
     timer_init(&app->grace, grace_over);
     timer_init(&app->closed, look_closed);
     http_router_init(&app->router);
@@ -82,6 +84,7 @@ void atr_app_free(atr_app *app)
     app->closing = true;
     loop_timer_stop(&app->loop, &app->grace);
     loop_timer_stop(&app->loop, &app->closed);
+    prometheus_close(app);
     io_close_all(app);
     http_server_abort(&app->http);
     (void)loop_turn(&app->loop, 0); /* reap what just closed */
@@ -92,6 +95,7 @@ void atr_app_free(atr_app *app)
     websockets_free(app);
     io_free(app->io);
     http_parts_free(app);
+    prometheus_free(app);
     decisions_free(app);
     timers_free(app);
     id_table_free(&app->requests);
@@ -132,6 +136,7 @@ void app_apply_settings(atr_app *app)
         .head_timeout_ms = (uint32_t)settings_number(s, SET_headersTimeout),
         .body_timeout_ms = (uint32_t)settings_number(s, SET_requestTimeout),
         .idle_timeout_ms = (uint32_t)settings_number(s, SET_keepAliveTimeout),
+        .write_timeout_ms = (uint32_t)settings_number(s, SET_writeTimeout),
         .connections_max = (uint32_t)settings_number(s, SET_maxConnections),
     };
     log_set_level(
@@ -164,17 +169,19 @@ int atr_app_listen(atr_app *app, const char *host, uint16_t port, char *why)
 
     if (app->port)
         return err_why(why, ATR_ESTATE, "the application listens on port %u already", app->port);
-    if ((secure = tls_open(app, why)) < 0)
-        return secure;
+    if ((err = prometheus_open(app, host, why)) < 0 || (err = secure = tls_open(app, why)) < 0)
+        goto fail;
     if (secure)
         err = listen_with_tls(app, host, port, why);
     else if ((err = http_server_listen(&app->http, host, port, why)) == 0)
         err = app->http.listener.port;
-    if (err < 0) {
-        tls_close(app);
-        return err;
-    }
+    if (err < 0)
+        goto fail;
     return app->port = (uint16_t)err;
+fail:
+    prometheus_close(app);
+    tls_close(app);
+    return err;
 }
 
 int atr_app_tls_port(const atr_app *app)
@@ -197,6 +204,7 @@ void atr_app_close(atr_app *app, uint32_t grace_ms)
     if (app->closing)
         return;
     app->closing = true;
+    prometheus_close(app);
     io_close_all(app);
     http_server_close(&app->http);
     loop_timer(&app->loop, &app->grace, grace_ms);

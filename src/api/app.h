@@ -18,6 +18,7 @@
 #include "socketio/server.h"
 
 struct client_bundle;
+struct prometheus;
 
 struct atr_app {
     struct loop loop;
@@ -35,10 +36,12 @@ struct atr_app {
     struct id_table requests;  /* of struct http_request, those of routes */
     struct id_table decisions; /* of struct decision */
     struct list open_decisions;
-    struct tls_context *tls; /* NULL: nothing listens with TLS */
-    struct timer tls_watch;  /* looks whether certificates have changed */
-    struct timer grace;      /* bounds atr_app_close() */
-    struct timer closed;     /* looks whether connections are gone while closing */
+    struct tls_context *tls;       /* NULL: nothing listens with TLS */
+    struct timer tls_watch;        /* looks whether certificates have changed */
+    struct list metric_sources;    /* of struct metric_source */
+    struct prometheus *prometheus; /* NULL until listening */
+    struct timer grace;            /* bounds atr_app_close() */
+    struct timer closed;           /* looks whether connections are gone while closing */
     uint64_t handler_errors;
     uint16_t port;     /* 0 until listening */
     uint16_t tls_port; /* 0: none speaks TLS; else it may be the same */

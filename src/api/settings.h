@@ -38,6 +38,7 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(maxBodySize,                  COUNT, APP,    "1048576",                     0,   1073741824, "bytes of an HTTP request's body for routes; larger ones get 413") \
     X(headersTimeout,               COUNT, APP,    "10000",                       10,  3600000,    "ms for a whole request head to arrive") \
     X(requestTimeout,               COUNT, APP,    "60000",                       10,  3600000,    "ms for a whole request body to arrive") \
+    X(writeTimeout,                 COUNT, APP,    "30000",                       10,  3600000,    "ms without a client taking any byte of an HTTP answer") \
     X(keepAliveTimeout,             COUNT, APP,    "75000",                       10,  3600000,    "ms that a connection may idle between requests") \
     X(tlsCert,                      TEXT,  APP,    "\"\"",                        0,   0,          "PEM file of the server's certificate and those that lead to its root; empty: no TLS") \
     X(tlsKey,                       TEXT,  APP,    "\"\"",                        0,   0,          "PEM file of its key; empty: it is in the certificate's file") \
@@ -48,6 +49,8 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(tlsCa,                        TEXT,  APP,    "\"\"",                        0,   0,          "PEM file of the authorities of clients' certificates; empty: the system's") \
     X(tlsHandshakeTimeout,          COUNT, APP,    "10000",                       10,  3600000,    "ms that a TLS handshake may take") \
     X(tlsReloadInterval,            COUNT, APP,    "5000",                        0,   86400000,   "ms between looks whether a certificate's file has changed; 0: only on SIGHUP") \
+    X(metrics,                      TEXT,  APP,    "\"/metrics\"",                0,   0,          "URL path of the metrics in Prometheus's text format; empty: not served") \
+    X(metricsPort,                  COUNT, APP,    "0",                           0,   65535,      "port of its own for the metrics; 0: the main port") \
     X(serveClient,                  BOOL,  IO,     "true",                        0,   0,          "serve the browser client under path: socket.io.js, socket.io.min.js") \
     X(connectTimeout,               COUNT, IO,     "45000",                       1,   3600000,    "ms until a connection that joined no namespace is closed") \
     X(maxAttachments,               COUNT, IO,     "10",                          0,   65535,      "binary attachments of one packet from a client") \

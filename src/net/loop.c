@@ -126,19 +126,29 @@ void loop_timer(struct loop *l, struct timer *t, uint64_t delay_ms)
 
 /* How long to wait. Whole milliseconds from a clock that is rounded down: the wait ends at or after
  * the timer's tick and less than one tick late, so the loop neither spins nor dawdles. */
-static int wait_ms(const struct loop *l, int at_most)
+static int wait_ms(struct loop *l, int at_most)
 {
     int64_t next, passed;
 
+    l->due_ms = 0;
     if (at_most == 0 || !list_empty(&l->jobs) || !list_empty(&l->flush) || !list_empty(&l->doomed))
         return 0;
     if ((next = wheel_next(&l->timers)) < 0)
         return at_most;
+    l->due_ms = l->timers.now_ms + (uint64_t)next;
     passed = (int64_t)(clock_mono_ms() - l->timers.now_ms);
     next = next > passed ? next - passed : 0;
     if (next > INT_MAX)
         next = INT_MAX;
     return at_most < 0 || next < at_most ? (int)next : at_most;
+}
+
+static void histogram_add(struct loop_histogram *h, uint64_t us)
+{
+    unsigned bucket = us > 1 ? 64u - (unsigned)__builtin_clzll(us - 1) : 0;
+
+    h->buckets[bucket < LOOP_BUCKETS - 1 ? bucket : LOOP_BUCKETS - 1]++;
+    h->sum_us += us;
 }
 
 static int wait(struct loop *l, int timeout_ms)
@@ -152,6 +162,8 @@ static int wait(struct loop *l, int timeout_ms)
     }
     l->woke_us = clock_mono_us();
     read_clocks(l, l->woke_us);
+    if (l->due_ms && l->now_ms >= l->due_ms)
+        histogram_add(&l->stats.lag, (l->now_ms - l->due_ms) * 1000);
     l->ready_at = 0;
     l->ready_count = n;
     l->stats.iterations++;
@@ -192,6 +204,7 @@ static void finish(struct loop *l)
     uint64_t busy_us = clock_mono_us() - l->woke_us;
 
     arena_reset(&l->scratch);
+    histogram_add(&l->stats.busy, busy_us);
     if (busy_us > l->stats.busy_us_max)
         l->stats.busy_us_max = busy_us;
 }

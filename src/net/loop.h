@@ -34,9 +34,17 @@ struct loop_job {
     void (*run)(struct loop_job *job);
 };
 
+/* Durations by powers of two: bucket i counts those of at most 2^i us, the last one all longer. */
+enum { LOOP_BUCKETS = 24 };
+struct loop_histogram {
+    uint64_t buckets[LOOP_BUCKETS], sum_us;
+};
+
 struct loop_stats {
     uint64_t iterations, events;
-    uint64_t busy_us_max; /* longest iteration, waiting excluded */
+    uint64_t busy_us_max;       /* longest iteration, waiting excluded */
+    struct loop_histogram busy; /* all of them */
+    struct loop_histogram lag;  /* how late the loop woke for a due timer */
 };
 
 struct epoll_event;
@@ -46,6 +54,7 @@ struct loop {
     bool stopping, turning; /* turning: inside loop_turn() */
     uint64_t now_ms;        /* CLOCK_MONOTONIC, read once per iteration, right after the wait */
     uint64_t woke_us;       /* when the wait ended */
+    uint64_t due_ms;        /* when the next timer was due before the wait; 0: none */
     int64_t wall_ms;        /* Unix time, at most 1 ms behind now_ms */
     struct wheel timers;
     struct list jobs, flush, doomed; /* of struct loop_job, run in that order */

@@ -287,6 +287,7 @@ static int open_state(struct script *s, char *why)
     if (lua_cpcall(s->L, open_entry, s) != 0)
         return err_why(why, ATR_ESCRIPT, "%s", lua_tostring(s->L, -1));
     gc_open(s);
+    metrics_open(s);
     return 0;
 }
 

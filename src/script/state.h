@@ -213,6 +213,8 @@ void timers_close(struct script *s);
 /* Garbage of connections is collected soon, a bounded step at a time. */
 void gc_owe(struct script *s);
 void gc_open(struct script *s);
+/* metrics.c: adds what the script uses to the application's metrics. */
+void metrics_open(struct script *s);
 void gc_close(struct script *s);
 
 #endif

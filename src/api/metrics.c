@@ -1,0 +1,201 @@
+/* api/metrics.c - every layer's counters and gauges under one roof, with names and helps.
+ *
+ * One row per figure: name, labels, help, where it is. Counters end in _total, as Prometheus wants
+ * it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "api/io.h"
+
+#include <stdio.h>
+
+#include "net/tls_stream.h"
+
+struct walk {
+    void (*fn)(void *user, const atr_metric *m);
+    void *user;
+};
+
+static void give(const struct walk *w, atr_metric_kind kind, const char *name, const char *labels,
+                 const char *help, uint64_t value)
+{
+    w->fn(w->user, &(atr_metric){ .kind = kind,
+                                  .name = name,
+                                  .suffix = "",
+                                  .labels = labels,
+                                  .help = help,
+                                  .value = (double)value });
+}
+
+#define COUNTER(name, labels, help, value)                                                         \
+    give(w, ATR_COUNTER, "atrium_" name "_total", labels, help, (uint64_t)(value))
+#define GAUGE(name, labels, help, value)                                                           \
+    give(w, ATR_GAUGE, "atrium_" name, labels, help, (uint64_t)(value))
+
+/* A histogram of microseconds, as seconds: cumulative buckets by powers of two. */
+static void give_histogram(const struct walk *w, const char *name, const char *help,
+                           const struct loop_histogram *h)
+{
+    atr_metric m = { .kind = ATR_HISTOGRAM, .name = name, .help = help, .suffix = "_bucket" };
+    char labels[40];
+    uint64_t count = 0;
+
+    m.labels = labels;
+    for (int i = 0; i < LOOP_BUCKETS; i++) {
+        count += h->buckets[i];
+        if (i < LOOP_BUCKETS - 1)
+            (void)snprintf(labels, sizeof labels, "le=\"%.6f\"", (double)(1ull << i) / 1e6);
+        else
+            (void)snprintf(labels, sizeof labels, "le=\"+Inf\"");
+        m.value = (double)count;
+        w->fn(w->user, &m);
+    }
+    m.labels = "";
+    m.suffix = "_sum";
+    m.value = (double)h->sum_us / 1e6;
+    w->fn(w->user, &m);
+    m.suffix = "_count";
+    m.value = (double)count;
+    w->fn(w->user, &m);
+}
+
+static void give_loop(const struct walk *w, const struct loop_stats *l)
+{
+    COUNTER("loop_iterations", "", "Iterations of the event loop", l->iterations);
+    COUNTER("loop_events", "", "Readiness events dispatched", l->events);
+    give_histogram(w, "atrium_loop_busy_seconds", "Length of an iteration, waiting excluded",
+                   &l->busy);
+    give_histogram(w, "atrium_loop_lag_seconds", "How late the loop woke for a due timer", &l->lag);
+}
+
+static void give_net(const struct walk *w, const struct stream_stats *n)
+{
+    COUNTER("net_bytes", "direction=\"in\"", "Bytes of all connections", n->bytes_in);
+    COUNTER("net_bytes", "direction=\"out\"", "Bytes of all connections", n->bytes_out);
+    COUNTER("net_calls", "call=\"read\"", "System calls that move bytes", n->reads);
+    COUNTER("net_calls", "call=\"write\"", "System calls that move bytes", n->writes);
+    COUNTER("net_messages_out", "", "Messages written", n->messages_out);
+    COUNTER("net_coalesced", "", "Flushes served from a shared concatenation", n->coalesced);
+    GAUGE("net_kept_bytes", "", "Bytes of input that wait for their rest", n->kept_bytes);
+    GAUGE("net_queued_bytes", "", "Bytes of output that wait for the kernel", n->queued_bytes);
+}
+
+static void give_http(const struct walk *w, const struct http_stats *h)
+{
+    GAUGE("http_connections", "", "Open HTTP connections", h->connections_open);
+    COUNTER("http_connections_accepted", "", "Connections accepted", h->connections);
+    COUNTER("http_requests", "", "Well-formed requests", h->requests);
+    COUNTER("http_upgrades", "", "Connections upgraded", h->upgrades);
+    COUNTER("http_errors", "reason=\"malformed\"", "Requests refused or broken off",
+            h->bad_requests);
+    COUNTER("http_errors", "reason=\"timeout\"", "Requests refused or broken off", h->timeouts);
+    COUNTER("http_errors", "reason=\"too_large\"", "Requests refused or broken off", h->too_large);
+    COUNTER("http_errors", "reason=\"aborted\"", "Requests refused or broken off", h->aborted);
+    COUNTER("http_errors", "reason=\"max_connections\"", "Requests refused or broken off",
+            h->refused);
+}
+
+static void give_tls(const struct walk *w)
+{
+    GAUGE("tls_connections", "", "Open TLS connections", tls_stats.open);
+    COUNTER("tls_handshakes", "", "TLS handshakes completed", tls_stats.handshakes);
+    COUNTER("tls_resumed", "", "Of these, by resumption", tls_stats.resumed);
+    COUNTER("tls_errors", "reason=\"handshake\"", "TLS connections that failed",
+            tls_stats.handshake_failures);
+    COUNTER("tls_errors", "reason=\"timeout\"", "TLS connections that failed",
+            tls_stats.handshake_timeouts);
+    COUNTER("tls_errors", "reason=\"plain_http\"", "TLS connections that failed",
+            tls_stats.plain_http);
+    COUNTER("tls_errors", "reason=\"breach\"", "TLS connections that failed", tls_stats.breaches);
+    COUNTER("tls_reloads", "result=\"ok\"", "Reloads of certificates", tls_stats.reloads);
+    COUNTER("tls_reloads", "result=\"failed\"", "Reloads of certificates",
+            tls_stats.reload_failures);
+}
+
+static void give_websocket(const struct walk *w, const struct gateway_stats *g)
+{
+    COUNTER("ws_opened", "", "WebSocket connections opened, whatever they carry", ws_stats.opened);
+    COUNTER("ws_messages_in", "", "WebSocket messages received", ws_stats.messages_in);
+    COUNTER("ws_bytes_in", "", "Bytes of WebSocket messages received", ws_stats.bytes_in);
+    COUNTER("ws_errors", "reason=\"protocol\"", "WebSocket connections failed",
+            ws_stats.protocol_errors);
+    COUNTER("ws_errors", "reason=\"encoding\"", "WebSocket connections failed",
+            ws_stats.encoding_errors);
+    COUNTER("ws_errors", "reason=\"too_big\"", "WebSocket connections failed", ws_stats.too_big);
+    GAUGE("websocket_connections", "", "Open connections of plain WebSocket endpoints", g->open);
+    COUNTER("websocket_opened", "", "Connections of plain WebSocket endpoints", g->opened);
+    COUNTER("websocket_refused", "", "Handshakes refused by the application", g->refused);
+    COUNTER("websocket_messages", "direction=\"in\"", "Messages of plain WebSocket endpoints",
+            g->messages_in);
+    COUNTER("websocket_messages", "direction=\"out\"", "Messages of plain WebSocket endpoints",
+            g->messages_out);
+    COUNTER("websocket_publishes", "", "Messages published to channels", g->publishes);
+    COUNTER("websocket_deliveries", "", "Of these, copies to subscribers", g->deliveries);
+    COUNTER("websocket_pings", "", "Pings sent", g->pings);
+    COUNTER("websocket_drops", "reason=\"idle\"", "Connections or messages given up",
+            g->idle_timeouts);
+    COUNTER("websocket_drops", "reason=\"overflow\"", "Connections or messages given up",
+            g->overflow_disconnects);
+    COUNTER("websocket_drops", "reason=\"overflow_message\"", "Connections or messages given up",
+            g->overflow_drops);
+}
+
+static void give_engine(const struct walk *w, const struct eio_stats *e)
+{
+    GAUGE("engine_sessions", "transport=\"polling\"", "Open Engine.IO sessions", e->polling_open);
+    GAUGE("engine_sessions", "transport=\"websocket\"", "Open Engine.IO sessions",
+          e->websocket_open);
+    COUNTER("engine_opened", "", "Engine.IO sessions opened", e->opened);
+    COUNTER("engine_closed", "", "Engine.IO sessions closed", e->closed);
+    COUNTER("engine_upgrades", "result=\"ok\"", "Upgrades to WebSocket", e->upgrades);
+    COUNTER("engine_upgrades", "result=\"failed\"", "Upgrades to WebSocket", e->upgrade_failures);
+    COUNTER("engine_packets", "direction=\"in\"", "Engine.IO packets", e->packets_in);
+    COUNTER("engine_packets", "direction=\"out\"", "Engine.IO packets", e->packets_out);
+    COUNTER("engine_errors", "reason=\"ping_timeout\"", "Sessions or requests refused",
+            e->ping_timeouts);
+    COUNTER("engine_errors", "reason=\"parse\"", "Sessions or requests refused", e->parse_errors);
+    COUNTER("engine_errors", "reason=\"too_large\"", "Sessions or requests refused", e->too_large);
+    COUNTER("engine_errors", "reason=\"overlap\"", "Sessions or requests refused", e->overlaps);
+    COUNTER("engine_errors", "reason=\"refused\"", "Sessions or requests refused", e->refused);
+    COUNTER("engine_errors", "reason=\"queue_overflow\"", "Sessions or requests refused",
+            e->queue_overflows);
+}
+
+static void give_socketio(const struct walk *w, const struct sio_stats *s)
+{
+    GAUGE("socketio_sockets", "", "Connected sockets of all namespaces", s->sockets_open);
+    COUNTER("socketio_connects", "result=\"ok\"", "Connections to namespaces", s->connects);
+    COUNTER("socketio_connects", "result=\"refused\"", "Connections to namespaces",
+            s->connect_errors);
+    COUNTER("socketio_connects", "result=\"timeout\"", "Connections to namespaces",
+            s->connect_timeouts);
+    COUNTER("socketio_events", "direction=\"in\"", "Events", s->events_in);
+    COUNTER("socketio_events", "direction=\"out\"", "Events", s->events_out);
+    COUNTER("socketio_acks", "direction=\"in\"", "Acknowledgements", s->acks_in);
+    COUNTER("socketio_acks", "direction=\"out\"", "Acknowledgements", s->acks_out);
+    COUNTER("socketio_ack_timeouts", "", "Acknowledgements that did not come in time",
+            s->ack_timeouts);
+    COUNTER("socketio_broadcasts", "", "Events sent to many", s->broadcasts);
+    COUNTER("socketio_deliveries", "", "Of these, copies to sockets", s->deliveries);
+    COUNTER("socketio_drops", "reason=\"volatile\"", "Packets not sent", s->volatile_dropped);
+    COUNTER("socketio_errors", "reason=\"protocol\"", "Connections closed for what they sent",
+            s->protocol_errors);
+    COUNTER("socketio_errors", "reason=\"limit\"", "Connections closed for what they sent",
+            s->limits_hit);
+}
+
+void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), void *user)
+{
+    const struct walk walk = { fn, user }, *w = &walk;
+
+    give_loop(w, &app->loop.stats);
+    give_net(w, &stream_stats);
+    give_http(w, &app->http.stats);
+    give_tls(w);
+    give_websocket(w, &app->gateway.stats);
+    if (app->io) {
+        give_engine(w, &app->io->server.engine.stats);
+        give_socketio(w, &app->io->server.stats);
+    }
+    COUNTER("handler_errors", "", "Errors of the application's handlers", app->handler_errors);
+}
