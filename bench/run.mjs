@@ -21,6 +21,10 @@ const cpu = String((await import("node:os")).cpus().length - 1);
 
 const servers = {
   atrium: [program, "run", path.join(here, "apps/bench.lua"), "--port", "0", "--host", "127.0.0.1", "--log-level", "warn"],
+  "atrium in C": [path.join(path.dirname(program), "bench/bench-raw")],
+  "atrium in C, publishing": [path.join(path.dirname(program), "bench/bench-raw"), "publish"],
+  "atrium in Lua": [program, "run", path.join(here, "apps/raw.lua"), "--port", "0", "--host", "127.0.0.1", "--log-level", "warn"],
+  floor: [path.join(path.dirname(program), "bench/floor")],
   "socket.io on Node": [process.execPath, path.join(here, "peers/socketio.mjs")],
   "ws on Node": [process.execPath, path.join(here, "peers/ws.mjs")],
 };
@@ -41,6 +45,18 @@ const rows = [
     args: ["connect", "--connections", "50"] },
   { name: "idle, Socket.IO, five handlers, 10,000 connections", peer: "socket.io on Node", measure: bytes,
     args: ["idle", "--connections", "10000"], most: 2048 },
+  ...[
+    ["raw WebSocket echo, 64 connections, 20 bytes", "", ["echo", "--connections", "64", "--size", "20"], 0.93],
+    ["publish to 1,000 raw subscribers, 1 in flight", ", publishing", ["broadcast", "--connections", "1000", "--size", "20"], 0.9],
+    ["publish to 1,000 raw subscribers, 16 in flight", ", publishing",
+      ["broadcast", "--connections", "1000", "--size", "20", "--in-flight", "16"], 0.9],
+  ].flatMap(([name, mode, args, target]) => [
+    { name: `${name}, C handler`, us: `atrium in C${mode}`, peer: "floor", measure: rate, args, protocols: ["ws", "ws"], target },
+    { name: `${name}, C handler`, us: `atrium in C${mode}`, peer: "ws on Node", measure: rate, args, protocols: ["ws", "ws"] },
+    { name: `${name}, Lua handler`, us: "atrium in Lua", peer: "ws on Node", measure: rate, args, protocols: ["ws", "ws"] },
+  ]),
+  { name: "idle, raw WebSocket, C handler, 15,000 connections", us: "atrium in C", peer: "ws on Node", measure: bytes,
+    args: ["idle", "--connections", "15000"], protocols: ["ws", "ws"], most: 300 },
 ].filter((row) => row.name.includes(only));
 
 function start(name) {
@@ -92,7 +108,7 @@ for (const row of rows) {
   const [ourProtocol, theirProtocol] = row.protocols ?? ["socketio", "socketio"];
   const ours = [], theirs = [], ratios = [];
   for (let i = 0; i < pairs; i++) {
-    const a = row.measure.of(await measure("atrium", row.args, ourProtocol));
+    const a = row.measure.of(await measure(row.us ?? "atrium", row.args, ourProtocol));
     const b = row.measure.of(await measure(row.peer, row.args, theirProtocol));
     ours.push(a);
     theirs.push(b);
