@@ -25,7 +25,7 @@ static const struct command {
     const char *help;
 } commands[] = {
     { "run", command_run,
-      "run app.lua [--host H] [--port N] [--config FILE] [--SETTING VALUE]   serve an "
+      "run app.lua | app.so [--host H] [--port N] [--config FILE] [--SETTING VALUE]   serve an "
       "application" },
     { "config", command_config,
       "config [app.lua] [--SETTING VALUE]   print each setting and where its value came from" },

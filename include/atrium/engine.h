@@ -12,26 +12,32 @@
 extern "C" {
 #endif
 
+/* Any callback may be NULL. */
 typedef struct atr_engine_handlers {
     size_t size; /* sizeof(atr_engine_handlers) */
     void (*on_connection)(void *user, atr_engine_socket *s);
+    /* One message; text is valid UTF-8. */
     void (*on_message)(void *user, atr_engine_socket *s, atr_str data, int binary);
+    /* The last callback about s, which is gone when it returns. reason as engine.io words it. */
     void (*on_close)(void *user, atr_engine_socket *s, const char *reason, const char *description);
+    /* It has changed from polling to WebSocket. */
     void (*on_upgrade)(void *user, atr_engine_socket *s);
+    /* Its output queue, having been backed up, is empty again. */
     void (*on_drain)(void *user, atr_engine_socket *s);
 } atr_engine_handlers;
-#define ATR_ENGINE_HANDLERS_INIT                                                                   \
-    {                                                                                              \
-        .size = sizeof(atr_engine_handlers)                                                        \
-    }
+#define ATR_ENGINE_HANDLERS_INIT ATR_INIT(atr_engine_handlers)
 
-/* options_json: an object of Engine.IO's options ("path", "pingInterval", "cors", ...), or empty.
- * The application's settings do not apply. On failure NULL, with the reason in why. */
+/* Serves an engine until app is freed. options_json: an object of the settings that are Engine.IO's
+ * ("path", default "/engine.io", "pingInterval", "cors", ...), or empty; the application's own
+ * settings do not apply. h is copied. On failure (an unknown or wrong option, a path that is taken)
+ * NULL, with the reason in why. */
 ATR_API atr_engine *atr_engine_new(atr_app *app, atr_str options_json, const atr_engine_handlers *h,
                                    void *user, char *why);
-ATR_API void atr_engine_close(atr_engine *e); /* ends its sessions and refuses new ones */
-ATR_API size_t atr_engine_count(const atr_engine *e);
+ATR_API void atr_engine_close(atr_engine *e);         /* ends its sessions and refuses new ones */
+ATR_API size_t atr_engine_count(const atr_engine *e); /* sessions */
+/* Calls fn for each session; fn may send and close. */
 ATR_API void atr_engine_each(atr_engine *e, void (*fn)(void *arg, atr_engine_socket *s), void *arg);
+/* As atr_io_on_allow_request() and atr_io_on_connection_error(), for this engine. */
 ATR_API void atr_engine_on_allow_request(atr_engine *e,
                                          void (*fn)(void *user, atr_request *r, atr_decision d),
                                          void *user);
@@ -40,13 +46,18 @@ ATR_API void atr_engine_on_connection_error(atr_engine *e,
                                                        const char *message, const char *context),
                                             void *user);
 
+/* --- Sessions: valid until their on_close has returned --- */
 ATR_API atr_ref atr_engine_socket_ref(const atr_engine_socket *s);
-ATR_API atr_engine_socket *atr_engine_socket_find(atr_engine *e, atr_ref ref);
-ATR_API atr_str atr_engine_socket_id(const atr_engine_socket *s);
-ATR_API const char *atr_engine_socket_transport(const atr_engine_socket *s);
+ATR_API atr_engine_socket *atr_engine_socket_find(atr_engine *e, atr_ref ref); /* NULL: gone */
+ATR_API atr_str atr_engine_socket_id(const atr_engine_socket *s);            /* the sid: a secret */
+ATR_API const char *atr_engine_socket_transport(const atr_engine_socket *s); /* as of a socket */
+/* Sends a message; data is copied. Text must be UTF-8. Returns 0, ATR_ECLOSED, or ATR_ELIMIT when
+ * the queue was full (the session is then closed). */
 ATR_API int atr_engine_send(atr_engine_socket *s, atr_str data, int binary);
+/* Closes it once what is queued has gone out, or with discard at once. A no-op when it is closed.
+ */
 ATR_API void atr_engine_socket_close(atr_engine_socket *s, int discard);
-ATR_API size_t atr_engine_socket_buffered(const atr_engine_socket *s);
+ATR_API size_t atr_engine_socket_buffered(const atr_engine_socket *s); /* bytes queued */
 
 #ifdef __cplusplus
 }

@@ -24,12 +24,13 @@
     X(DATABASE, "the database reported an error")                                                  \
     X(SCRIPT, "the script failed")
 
-enum {
+/* ATR_ECLOSED, ATR_ETIMEOUT, ... Functions return them as int. New ones are added at the end. */
+typedef enum atr_error {
     ATR_ERROR_BASE = -4096,
-#define X(name, text) ATR_E##name,
-    ATR_ERRORS(X)
-#undef X
+#define ATR_ERROR_ENUM(name, text) ATR_E##name,
+    ATR_ERRORS(ATR_ERROR_ENUM)
+#undef ATR_ERROR_ENUM
         ATR_ERROR_END
-};
+} atr_error;
 
 #endif

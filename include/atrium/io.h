@@ -12,45 +12,54 @@
 extern "C" {
 #endif
 
+/* --- The server --- */
 /* The application's Socket.IO server, created by the first call, under the setting "path"
  * ("/socket.io/"). */
 ATR_API atr_io *atr_app_io(atr_app *app);
 
-/* Closes every client's transport and refuses new ones; clients will try to reconnect. */
+/* Closes every client's transport and refuses new ones, for good; clients will try to reconnect.
+ * atr_app_close() does it too. */
 ATR_API void atr_io_close(atr_io *io);
 
-/* allowRequest: called for each handshake before a session exists; answer with atr_decide().
- * fn NULL: everyone is let in. */
+/* Each of the three replaces the callback before; fn NULL removes it.
+ *
+ * allowRequest: called for each handshake before a session exists; answer with atr_decide().
+ * Without it everyone is let in. */
 ATR_API void atr_io_on_allow_request(atr_io *io,
                                      void (*fn)(void *user, atr_request *r, atr_decision d),
                                      void *user);
-/* connection_error: a request was refused. code 0 to 5, context as engine.io names it. */
+/* connection_error: a request was refused. code 0 to 5 and message as the client was told them,
+ * context as engine.io names it. */
 ATR_API void atr_io_on_connection_error(atr_io *io,
                                         void (*fn)(void *user, atr_request *r, int code,
                                                    const char *message, const char *context),
                                         void *user);
-/* new_namespace: a dynamic namespace came to be. */
+/* new_namespace: a dynamic namespace came to be, with its parent's handlers as they are now. */
 ATR_API void atr_io_on_new_namespace(atr_io *io, void (*fn)(void *user, atr_namespace *n),
                                      void *user);
 
-/* Settles a decision. message and data_json (may be empty) go to the client when it is refused. */
+/* Settles a decision: of a handshake, a middleware, a parent namespace, or an upgrade of a plain
+ * WebSocket. When it is refused, message and data_json (JSON text or empty) go to the client; both
+ * are ignored when allowed. */
 ATR_API void atr_decide(atr_app *app, atr_decision d, int allow, atr_str message,
                         atr_str data_json);
 
 /* --- Namespaces: live as long as the server; dynamic ones may end when
  * cleanupEmptyChildNamespaces is set. --- */
-ATR_API atr_namespace *atr_io_of(atr_io *io, atr_str name); /* created when new */
+/* The namespace "/admin", "admin" (the slash is added) or "/"; created when new. Never NULL. */
+ATR_API atr_namespace *atr_io_of(atr_io *io, atr_str name);
 /* A parent namespace: match is asked for each unknown name; children inherit the parent's
  * middleware and handlers, and what is emitted to the parent reaches them all. auth is JSON text or
- * empty. */
+ * empty; answer with atr_decide(). Never NULL. */
 ATR_API atr_namespace *atr_io_of_matching(
     atr_io *io, void (*match)(void *user, atr_str name, atr_str auth, atr_decision d), void *user);
-ATR_API atr_str atr_namespace_name(const atr_namespace *n);
+ATR_API atr_str atr_namespace_name(const atr_namespace *n); /* valid as long as n */
 ATR_API atr_io *atr_namespace_io(const atr_namespace *n);
 /* The parent whose child n is; NULL when n is no dynamic namespace. */
 ATR_API atr_namespace *atr_namespace_parent(const atr_namespace *n);
 ATR_API size_t atr_namespace_count(const atr_namespace *n); /* connected sockets, of this node */
 
+/* --- What clients say --- */
 /* An event from a client. */
 typedef struct atr_event {
     atr_str name;  /* unescaped; a numeric name as its digits */
@@ -58,14 +67,23 @@ typedef struct atr_event {
     int64_t ack;   /* -1: no acknowledgement is wanted; else what atr_socket_ack() takes, once */
 } atr_event;
 
-/* Any callback may be NULL. */
+/* The index-th argument after the event's name, as JSON text; p == NULL: there are fewer. */
+ATR_API atr_str atr_event_arg(const atr_event *e, size_t index);
+/* That argument as characters, terminated, in out (size bytes). Returns the length, or ATR_ETYPE
+ * when it is missing or no string, ATR_ELIMIT when it does not fit. */
+ATR_API int atr_event_text(const atr_event *e, size_t index, char *out, size_t size);
+
+/* Any callback may be NULL. Those about a socket come in this order: middleware, then on_connection
+ * and events and on_disconnecting and on_disconnect, or else on_abandon. */
 typedef struct atr_namespace_handlers {
     size_t size; /* sizeof(atr_namespace_handlers) */
     void (*on_connection)(void *user, atr_socket *s);
+    /* An event that atr_namespace_on() names no handler for. */
     void (*on_event)(void *user, atr_socket *s, const atr_event *e);
+    /* It is about to leave its rooms. reason as Socket.IO words it; description may be NULL. */
     void (*on_disconnecting)(void *user, atr_socket *s, const char *reason,
                              const char *description);
-    /* The last callback about s. It has left its rooms. */
+    /* The last callback about s, which is gone when it returns. It has left its rooms. */
     void (*on_disconnect)(void *user, atr_socket *s, const char *reason, const char *description);
     /* A socket that was seen by a middleware will never connect. */
     void (*on_abandon)(void *user, atr_socket *s);
@@ -73,34 +91,37 @@ typedef struct atr_namespace_handlers {
     void (*on_drain)(void *user, atr_socket *s);
     /* Something goes out to s. Costs a call per recipient: leave NULL when unused. */
     void (*on_outgoing)(void *user, atr_socket *s, const atr_data *data);
-    /* A dynamic namespace has ended; n is valid until the callback returns. The last about it. */
+    /* A dynamic namespace has ended, and is gone when this returns. The last callback about it. */
     void (*on_end)(void *user, atr_namespace *n);
 } atr_namespace_handlers;
-#define ATR_NAMESPACE_HANDLERS_INIT                                                                \
-    {                                                                                              \
-        .size = sizeof(atr_namespace_handlers)                                                     \
-    }
+#define ATR_NAMESPACE_HANDLERS_INIT ATR_INIT(atr_namespace_handlers)
 
 /* Replaces the namespace's handlers; h is copied. */
 ATR_API void atr_namespace_handle(atr_namespace *n, const atr_namespace_handlers *h, void *user);
-/* Handles one event by name, before and instead of on_event. fn NULL removes it. */
+/* Handles one event by name, instead of on_event. Replaces the handler before; fn NULL removes it.
+ */
 ATR_API void atr_namespace_on(atr_namespace *n, atr_str event,
                               void (*fn)(void *user, atr_socket *s, const atr_event *e),
                               void *user);
-/* Adds a middleware: runs for each connecting socket, in order of registration; answers with
- * atr_decide(). */
+/* Adds a middleware: runs for each connecting socket, in order of registration, before
+ * on_connection; answers with atr_decide(). The socket may be given a user pointer, rooms and
+ * events already. */
 ATR_API void atr_namespace_use(atr_namespace *n,
                                void (*fn)(void *user, atr_socket *s, atr_decision d), void *user);
 
-/* --- Sockets --- */
+/* --- Sockets. What these functions return about one is valid until its on_disconnect (or
+ * on_abandon) has returned, but for what may change: transport, buffered, connected. --- */
 ATR_API atr_ref atr_socket_ref(const atr_socket *s);
 ATR_API atr_socket *atr_socket_find(atr_io *io, atr_ref ref);           /* NULL: gone */
 ATR_API atr_socket *atr_namespace_socket(atr_namespace *n, atr_str id); /* by id; NULL: not here */
-ATR_API atr_str atr_socket_id(const atr_socket *s);
+ATR_API atr_str atr_socket_id(const atr_socket *s); /* 20 characters, known to the client */
 ATR_API atr_namespace *atr_socket_namespace(const atr_socket *s);
+/* A pointer of the application's own, NULL at first; free what it names in on_disconnect and
+ * on_abandon. */
 ATR_API void atr_socket_set_user(atr_socket *s, void *user);
 ATR_API void *atr_socket_user(const atr_socket *s);
-ATR_API int atr_socket_connected(const atr_socket *s);
+ATR_API int
+atr_socket_connected(const atr_socket *s); /* 1 from on_connection to on_disconnecting */
 
 /* Handshake: what the client's first request said. */
 ATR_API atr_str atr_socket_auth(const atr_socket *s);                 /* JSON text; empty: none */
@@ -110,71 +131,101 @@ ATR_API void atr_socket_headers(const atr_socket *s,
                                 void (*fn)(void *arg, atr_str name, atr_str value), void *arg);
 ATR_API void atr_socket_query(const atr_socket *s,
                               void (*fn)(void *arg, atr_str name, atr_str value), void *arg);
-ATR_API atr_str atr_socket_address(const atr_socket *s);
-ATR_API atr_str atr_socket_url(const atr_socket *s);
-ATR_API int64_t atr_socket_issued(const atr_socket *s); /* Unix time in ms */
-ATR_API int atr_socket_secure(const atr_socket *s);
+ATR_API atr_str atr_socket_address(const atr_socket *s); /* of the peer, without its port */
+ATR_API atr_str atr_socket_url(const atr_socket *s);     /* as sent: path and query */
+ATR_API int64_t atr_socket_issued(const atr_socket *s);  /* Unix time in ms */
+ATR_API int atr_socket_secure(const atr_socket *s);      /* 1: it came over TLS */
 /* As atr_request_client_cert(), of the connection's first request. */
 ATR_API atr_str atr_socket_client_cert(const atr_socket *s, int *verified);
 ATR_API const char *atr_socket_transport(const atr_socket *s); /* "polling" or "websocket" */
 ATR_API atr_str atr_socket_connection_id(const atr_socket *s); /* the Engine.IO sid: a secret */
 ATR_API size_t atr_socket_buffered(const atr_socket *s);       /* bytes queued for its connection */
 
+/* Flags of emits. VOLATILE: not queued while the connection cannot take it; LOCAL: not sent to
+ * other nodes; NO_COMPRESS: without permessage-deflate. */
 enum { ATR_VOLATILE = 1, ATR_LOCAL = 2, ATR_NO_COMPRESS = 4 };
 
-/* Sends an event. ATR_ECLOSED; ATR_ELIMIT when the connection's queue was full (it is then closed);
- * ATR_ESYNTAX when data is no event. */
+/* Sends an event. data is copied. Returns 0, also when a volatile one was dropped; ATR_ECLOSED when
+ * s is no longer connected; ATR_ELIMIT when the connection's queue was full (it is then closed);
+ * ATR_ESYNTAX when data is no event: an array that begins with a name that is not reserved, and has
+ * as many placeholders as attachments. */
 ATR_API int atr_socket_emit(atr_socket *s, const atr_data *data, unsigned flags);
 
-/* Sends an event and waits for its acknowledgement: fn is called exactly once, with err 0 and the
- * reply, ATR_ETIMEOUT, or ATR_ECLOSED when the socket left first. timeout_ms 0: no time limit. */
+/* The same with one argument that is a text, or none when text is NULL. */
+ATR_API int atr_socket_emit_text(atr_socket *s, const char *event, const char *text);
+
+/* Sends an event and waits for its acknowledgement. When 0 is returned, fn is called exactly once
+ * and never inside this call: with err 0 and the reply (json is the array of its arguments),
+ * ATR_ETIMEOUT, or ATR_ECLOSED when the socket left first; reply is NULL on errors. timeout_ms 0:
+ * no time limit. Errors as of atr_socket_emit(). */
 typedef void (*atr_ack_fn)(void *user, int err, const atr_data *reply);
 ATR_API int atr_socket_emit_with_ack(atr_socket *s, const atr_data *data, unsigned flags,
                                      uint32_t timeout_ms, atr_ack_fn fn, void *user);
-/* Acknowledges an event; reply->json is the array of arguments. */
+/* Acknowledges an event, at once or later, but once; reply->json is the array of arguments.
+ * ATR_ECLOSED when s has left, ATR_ESTATE when ack is -1, ATR_ESYNTAX when reply is no array. */
 ATR_API int atr_socket_ack(atr_socket *s, int64_t ack, const atr_data *reply);
+/* The same with one argument that is a text, or none when text is NULL. */
+ATR_API int atr_socket_ack_text(atr_socket *s, int64_t ack, const char *text);
 
+/* 0, also when it is in already; ATR_ELIMIT past the setting "maxRooms", ATR_ECLOSED when it left.
+ */
 ATR_API int atr_socket_join(atr_socket *s, atr_str room);
-ATR_API void atr_socket_leave(atr_socket *s, atr_str room);
+ATR_API void atr_socket_leave(atr_socket *s, atr_str room); /* a no-op when it is not in */
 ATR_API int atr_socket_in(const atr_socket *s, atr_str room);
+/* Calls fn for each room, the one named by its own id included; fn must not join or leave. */
 ATR_API void atr_socket_rooms(const atr_socket *s, void (*fn)(void *arg, atr_str room), void *arg);
-/* close: the whole connection and every namespace on it. */
+/* Disconnects it from its namespace, or with close the whole connection and every namespace on it.
+ * The callbacks run inside this call. A no-op when it is not connected. */
 ATR_API void atr_socket_disconnect(atr_socket *s, int close);
 
 /* --- Many sockets: those in any of the rooms (no rooms: all), in none of the exceptions, and not
- * the sender. Rooms may be socket ids. --- */
+ * the sender. Rooms may be socket ids. A target, like rooms, is used during the call only. --- */
 typedef struct atr_target {
+    size_t size; /* sizeof(atr_target), or 0 */
     const atr_str *rooms;
     size_t room_count;
     const atr_str *except;
     size_t except_count;
     atr_socket *sender; /* left out; may be NULL */
-    unsigned flags;
+    unsigned flags;     /* ATR_VOLATILE, ... */
 } atr_target;
+#define ATR_TARGET_INIT ATR_INIT(atr_target)
 
-/* target NULL: everyone. */
+/* In all of the following, target NULL is everyone in n; n may be a parent namespace, and stands
+ * for all its children then.
+ *
+ * Sends an event, encoded once. Returns 0, also when nobody is there; ATR_ESYNTAX as
+ * atr_socket_emit(), ATR_ELIMIT when data is too large for a message. */
 ATR_API int atr_emit(atr_namespace *n, const atr_target *target, const atr_data *data);
+
+/* An event with one text, or none when text is NULL, to a room, or to everyone when room is NULL.
+ */
+ATR_API int atr_emit_text(atr_namespace *n, const char *room, const char *event, const char *text);
 
 typedef struct atr_answers {
     const atr_data *items; /* json is the first argument of each answer */
     size_t count, expected;
 } atr_answers;
-/* Asks many: fn is called once, with err 0 when all have answered, else ATR_ETIMEOUT and what came.
- */
+/* Asks many. When 0 is returned, fn is called exactly once and never inside this call: with err 0
+ * when all have answered, ATR_ETIMEOUT after timeout_ms with what came, or ATR_ECLOSED, without a
+ * time limit (0), when those who have not answered have left. answers is never NULL. */
 ATR_API int atr_emit_with_ack(atr_namespace *n, const atr_target *target, const atr_data *data,
                               uint32_t timeout_ms,
                               void (*fn)(void *user, int err, const atr_answers *answers),
                               void *user);
 
+/* The rooms of many; limits apply as to one, silently. */
 ATR_API void atr_sockets_join(atr_namespace *n, const atr_target *target, const atr_str *rooms,
                               size_t count);
 ATR_API void atr_sockets_leave(atr_namespace *n, const atr_target *target, const atr_str *rooms,
                                size_t count);
+/* As atr_socket_disconnect(). */
 ATR_API void atr_disconnect_sockets(atr_namespace *n, const atr_target *target, int close);
 /* Calls fn for each socket of the target; fn may do anything with them. */
 ATR_API void atr_each_socket(atr_namespace *n, const atr_target *target,
                              void (*fn)(void *arg, atr_socket *s), void *arg);
-/* Calls fn for each room that has members (rooms named by a socket's own id are not listed). */
+/* Calls fn for each room that has members (rooms named by a socket's own id are not listed); fn
+ * must not join or leave. */
 ATR_API void atr_each_room(atr_namespace *n, void (*fn)(void *arg, atr_str room, size_t members),
                            void *arg);
 

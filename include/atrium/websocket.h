@@ -28,10 +28,7 @@ typedef struct atr_websocket_handlers {
     void (*on_drain)(void *user, atr_ws *ws);
     void (*on_pong)(void *user, atr_ws *ws, atr_str payload);
 } atr_websocket_handlers;
-#define ATR_WEBSOCKET_HANDLERS_INIT                                                                \
-    {                                                                                              \
-        .size = sizeof(atr_websocket_handlers)                                                     \
-    }
+#define ATR_WEBSOCKET_HANDLERS_INIT ATR_INIT(atr_websocket_handlers)
 
 /* Serves WebSockets under a path, which may have captures as a route's ("/rooms/:id"). Lives as
  * long as app. options_json is an object, or empty:

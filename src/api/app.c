@@ -16,6 +16,11 @@ const char *atr_version(void)
     return ATR_VERSION;
 }
 
+const char *atr_error_name(int code)
+{
+    return err_name(code);
+}
+
 const char *atr_error_text(int code)
 {
     return err_text(code);
@@ -54,9 +59,13 @@ static void healthz(void *user, atr_request *r)
 atr_app *atr_app_new(int *err)
 {
     atr_app *app = mem_zalloc(sizeof *app);
+    int failed;
 
-    if ((*err = loop_init(&app->loop)) < 0) {
+    if ((failed = loop_init(&app->loop)) < 0 || (failed = outside_init(app)) < 0) {
+        loop_fini(&app->loop);
         mem_free(app);
+        if (err)
+            *err = failed;
         return NULL;
     }
     settings_init(&app->settings);
@@ -81,6 +90,9 @@ void atr_app_free(atr_app *app)
 {
     if (!app)
         return;
+    void (*on_free)(void *user) = app->outside.on_free;
+    void *free_user = app->outside.free_user;
+    outside_close(app);
     app->closing = true;
     loop_timer_stop(&app->loop, &app->grace);
     loop_timer_stop(&app->loop, &app->closed);
@@ -103,6 +115,8 @@ void atr_app_free(atr_app *app)
     settings_fini(&app->settings);
     loop_fini(&app->loop);
     mem_free(app);
+    if (on_free)
+        on_free(free_user);
 }
 
 int atr_app_set(atr_app *app, atr_str name, atr_str json, atr_source source, char *why)
@@ -177,7 +191,9 @@ int atr_app_listen(atr_app *app, const char *host, uint16_t port, char *why)
         err = app->http.listener.port;
     if (err < 0)
         goto fail;
-    return app->port = (uint16_t)err;
+    app->port = (uint16_t)err;
+    outside_listening(app, host);
+    return app->port;
 fail:
     prometheus_close(app);
     tls_close(app);
@@ -218,9 +234,8 @@ int atr_app_fd(const atr_app *app)
 
 int atr_app_timeout(const atr_app *app)
 {
-    int64_t next = wheel_next(&app->loop.timers);
-
-    return next > INT32_MAX ? INT32_MAX : (int)next;
+    /* Notes when the wait is due; to the caller that is no change. */
+    return loop_wait_ms(&((atr_app *)(uintptr_t)app)->loop, -1);
 }
 
 int atr_app_turn(atr_app *app, int timeout_ms)
@@ -239,6 +254,29 @@ void atr_log(atr_app *app, int level, const char *event, const char *text)
     if (level < LOG_DEBUG)
         level = LOG_DEBUG;
     log_event(level > LOG_ERROR ? LOG_ERROR : (enum log_level)level, event, "%s", text ? text : "");
+}
+
+static struct {
+    void (*fn)(void *user, int level, const char *line);
+    void *user;
+} log_owner;
+
+static void to_owner(void *user, enum log_level level, const char *line)
+{
+    (void)user;
+    log_owner.fn(log_owner.user, (int)level, line);
+}
+
+void atr_log_to(void (*fn)(void *user, int level, const char *line), void *user)
+{
+    log_owner.fn = fn;
+    log_owner.user = user;
+    log_set_sink(fn ? to_owner : NULL, NULL);
+}
+
+int atr_app_closing(const atr_app *app)
+{
+    return app->closing;
 }
 
 void atr_handler_failed(atr_app *app)

@@ -8,6 +8,7 @@
 #ifndef API_APP_H
 #define API_APP_H
 
+#include "api/outside.h"
 #include "api/settings.h"
 #include "atrium/atrium.h"
 #include "base/arena.h"
@@ -42,11 +43,25 @@ struct atr_app {
     struct prometheus *prometheus; /* NULL until listening */
     struct timer grace;            /* bounds atr_app_close() */
     struct timer closed;           /* looks whether connections are gone while closing */
+    struct outside outside;
     uint64_t handler_errors;
     uint16_t port;     /* 0 until listening */
     uint16_t tls_port; /* 0: none speaks TLS; else it may be the same */
     bool closing;
 };
+
+/* Copies a struct that the caller sized: members it does not know are zero. 0 stands for the size
+ * that the struct had in the first version, up to the member `last`. */
+#define SIZED_COPY(to, from, last)                                                                 \
+    sized_copy(to, sizeof *(to), from, (from)->size,                                               \
+               offsetof(__typeof__(*(to)), last) + sizeof(to)->last)
+static inline void sized_copy(void *to, size_t now, const void *from, size_t given, size_t first)
+{
+    size_t n = given ? given : first;
+
+    memset(to, 0, now);
+    memcpy(to, from, n < now ? n : now);
+}
 
 static inline str str_in(atr_str s)
 {

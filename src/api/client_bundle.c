@@ -72,32 +72,6 @@ static int read_file(const char *folder, const char *name, struct buf *out)
     return err < 0 ? err : 0;
 }
 
-/* The folder with socket.io.js in it. */
-static bool find_folder(char out[PATH_MAX])
-{
-    static const char *const places[] = { "client", "../share/atrium/client" };
-    const char *named = getenv("ATRIUM_CLIENT_DIR");
-    char self[PATH_MAX], file[PATH_MAX + 32];
-
-    if (named && strlen(named) < PATH_MAX) {
-        strcpy(out, named);
-        return true;
-    }
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return false;
-    self[n] = 0;
-    *strrchr(self, '/') = 0;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (snprintf(out, PATH_MAX, "%s/%s", self, places[i]) >= PATH_MAX)
-            continue;
-        (void)snprintf(file, sizeof file, "%s/%s", out, names[0].name);
-        if (access(file, R_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool etag_matches(const struct client_bundle *b, str condition)
 {
     str tag;
@@ -191,7 +165,7 @@ struct client_bundle *client_bundle_new(struct http_router *router, str path,
 {
     char folder[PATH_MAX];
 
-    if (!find_folder(folder))
+    if (!client_folder_find(folder))
         return NULL;
     struct client_bundle *b = mem_zalloc(sizeof *b);
     b->router = router;

@@ -10,6 +10,8 @@
 #ifndef API_CLIENT_BUNDLE_H
 #define API_CLIENT_BUNDLE_H
 
+#include <limits.h>
+
 #include "engineio/options.h"
 #include "http/router.h"
 
@@ -19,6 +21,8 @@ struct client_bundle;
  * it. */
 struct client_bundle *client_bundle_new(struct http_router *router, str path,
                                         const struct eio_cors *cors);
+/* The folder with the client's files; false: there is none. */
+bool client_folder_find(char out[PATH_MAX]);
 void client_bundle_free(struct client_bundle *b); /* unmounts; NULL is fine */
 
 #endif

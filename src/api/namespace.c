@@ -114,10 +114,7 @@ size_t atr_namespace_count(const atr_namespace *n)
 
 void atr_namespace_handle(atr_namespace *n, const atr_namespace_handlers *h, void *user)
 {
-    size_t size = h->size < sizeof n->handlers ? h->size : sizeof n->handlers;
-
-    n->handlers = (atr_namespace_handlers){ 0 };
-    memcpy(&n->handlers, h, size);
+    SIZED_COPY(&n->handlers, h, on_end);
     n->user = user;
     n->inner->watch_outgoing = n->handlers.on_outgoing != NULL;
 }

@@ -5,6 +5,7 @@
 #include "api/app.h"
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "client/sqlite.h"
 
@@ -61,6 +62,10 @@ static void arrived(void *user, int err, const char *message, const struct sqlit
     struct query q = *(struct query *)user;
 
     mem_free(user);
+    if (err < 0 && !q.fn)
+        log_event(LOG_ERROR, "query-failed", "%s", message);
+    if (!q.fn)
+        return;
     if (err < 0) {
         q.fn(q.user, err, message, NULL);
         return;

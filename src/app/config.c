@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/application.h"
 #include "app/command.h"
 #include "app/sources.h"
 #include "base/err.h"
-#include "script/script.h"
 
 static void print_setting(void *user, const char *name, atr_str json, atr_source source,
                           const char *help)
@@ -52,7 +52,7 @@ int command_config(int argc, char **argv)
 {
     char why[ATR_WHY_MAX] = "";
     struct invocation in;
-    struct script *script = NULL;
+    struct application application = { 0 };
     int err, status = EXIT_FAILED;
     atr_app *app = atr_app_new(&err);
 
@@ -66,14 +66,13 @@ int command_config(int argc, char **argv)
         goto done;
     }
     if (sources_read(app, argc, argv, &in, why) < 0 ||
-        (in.script && script_open(app, in.script, &script, why) < 0)) {
+        (in.script && application_open(app, in.script, &application, why) < 0)) {
         fprintf(stderr, "atrium: %s\n", why);
         goto done;
     }
     atr_app_settings(app, print_setting, NULL);
     status = EXIT_OK;
 done:
-    script_close(script);
-    atr_app_free(app);
+    application_free(&application, app);
     return status;
 }

@@ -126,7 +126,7 @@ void loop_timer(struct loop *l, struct timer *t, uint64_t delay_ms)
 
 /* How long to wait. Whole milliseconds from a clock that is rounded down: the wait ends at or after
  * the timer's tick and less than one tick late, so the loop neither spins nor dawdles. */
-static int wait_ms(struct loop *l, int at_most)
+int loop_wait_ms(struct loop *l, int at_most)
 {
     int64_t next, passed;
 
@@ -153,7 +153,7 @@ static void histogram_add(struct loop_histogram *h, uint64_t us)
 
 static int wait(struct loop *l, int timeout_ms)
 {
-    int n = epoll_wait(l->epoll_fd, l->ready, LOOP_EVENTS, wait_ms(l, timeout_ms));
+    int n = epoll_wait(l->epoll_fd, l->ready, LOOP_EVENTS, loop_wait_ms(l, timeout_ms));
 
     if (n < 0) {
         if (errno != EINTR)

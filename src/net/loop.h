@@ -94,6 +94,10 @@ static inline void loop_timer_stop(struct loop *l, struct timer *t)
     timer_stop(&l->timers, t);
 }
 
+/* How long the next turn may wait, at most at_most ms (-1: any time): 0 when something is queued, -1
+ * when nothing but a descriptor can happen. For a foreign loop around this one. */
+int loop_wait_ms(struct loop *l, int at_most);
+
 /* One iteration that waits at most timeout_ms (-1: until something happens). 0, or what the wait
  * reported, -EINTR excepted. Not re-entrant. */
 int loop_turn(struct loop *l, int timeout_ms);
