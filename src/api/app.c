@@ -155,6 +155,9 @@ void app_apply_settings(atr_app *app)
     };
     log_set_level(
         (enum log_level)log_level_parse(settings_text(s, SET_logLevel, level, sizeof level)));
+    log_set_format(strcmp(settings_text(s, SET_logFormat, level, sizeof level), "json") == 0
+                       ? LOG_JSON
+                       : LOG_TEXT);
     tls_apply_settings(app);
     if (app->io)
         io_apply_settings(app->io);

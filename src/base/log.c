@@ -17,9 +17,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -47,6 +49,7 @@ static const char *const names[] = { "debug", "info", "warn", "error" };
 static enum log_level least = LOG_INFO;
 static log_sink sink;
 static void *sink_user;
+static enum log_format format_now = LOG_TEXT;
 
 void log_set_sink(log_sink to, void *user)
 {
@@ -62,6 +65,11 @@ void log_set_level(enum log_level level)
 enum log_level log_get_level(void)
 {
     return least;
+}
+
+void log_set_format(enum log_format format)
+{
+    format_now = format;
 }
 
 const char *log_level_name(enum log_level level)
@@ -127,6 +135,79 @@ static void add_value(struct text *line, str value)
     text_add(line, "\"", 1);
 }
 
+/* Whether value is a whole number that JSON takes as it is. */
+static bool is_integer(str value)
+{
+    size_t i = value.n && value.p[0] == '-';
+
+    if (value.n - i == 0 || value.n - i > 15 || (value.p[i] == '0' && value.n - i > 1))
+        return false;
+    for (; i < value.n; i++) {
+        if (value.p[i] < '0' || value.p[i] > '9')
+            return false;
+    }
+    return true;
+}
+
+/* RFC 8259 section 7; bytes that are not UTF-8 become U+FFFD. */
+static void add_json_string(struct text *line, str value)
+{
+    bool utf8 = utf8_valid(value.p, value.n);
+
+    text_add(line, "\"", 1);
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        char escape[8] = { (char)c };
+        size_t n = 1;
+
+        if (c == '"' || c == '\\')
+            n = (size_t)snprintf(escape, sizeof escape, "\\%c", c);
+        else if (c < ' ')
+            n = (size_t)snprintf(escape, sizeof escape, "\\u%04x", c);
+        else if (c >= 0x80 && !utf8)
+            n = (size_t)snprintf(escape, sizeof escape, "\\ufffd");
+        text_add(line, escape, n);
+    }
+    text_add(line, "\"", 1);
+}
+
+/* A member that does not fit whole is left out, so that the line stays JSON. */
+static void add_json_member(struct text *line, str key, str value)
+{
+    size_t start = line->len;
+    bool cut = line->cut;
+
+    line->cut = false;
+    text_add(line, ",", 1);
+    add_json_string(line, key.n ? key : STR("text"));
+    text_add(line, ":", 1);
+    if (is_integer(value))
+        text_add(line, value.p, value.n);
+    else
+        add_json_string(line, value);
+    if (line->cut)
+        line->len = start;
+    line->cut |= cut;
+}
+
+static void begin_json(struct text *line, enum log_level level, const char *event)
+{
+    int64_t now_ms = clock_wall_ms();
+    time_t seconds = (time_t)(now_ms / 1000);
+    struct tm tm;
+    char head[80];
+    size_t n;
+
+    gmtime_r(&seconds, &tm);
+    n = strftime(head, sizeof head, "{\"time\":\"%Y-%m-%dT%H:%M:%S", &tm);
+    text_add(line, head, n);
+    n = (size_t)snprintf(head, sizeof head,
+                         ".%03dZ\",\"level\":\"%s\",\"event\":", (int)(now_ms % 1000),
+                         names[level]);
+    text_add(line, head, n);
+    add_json_string(line, str_of(event));
+}
+
 _Static_assert(sizeof(long) == 8 && sizeof(size_t) == 8, "long conversions are read as int64_t");
 
 /* Formats the one conversion at *format, which begins with '%', and moves *format behind it. */
@@ -184,8 +265,9 @@ static void add_conversion(struct text *value, const char **format, va_list *arg
 /* One field: up to the next space of the format, or its end. */
 static void add_field(struct text *line, const char **format, va_list *args)
 {
-    char bytes[VALUE_BYTES];
+    char bytes[VALUE_BYTES], name[64];
     struct text value = { bytes, 0, sizeof bytes, false };
+    struct text key = { name, 0, sizeof name, false };
     bool has_key = false;
 
     while (**format && **format != ' ') {
@@ -199,40 +281,56 @@ static void add_field(struct text *line, const char **format, va_list *args)
         text_add(&value, &c, 1);
         if (c == '=' && !has_key) {
             has_key = true;
-            text_add(line, value.p, value.len);
+            text_add(&key, value.p, value.len - 1);
             value.len = 0;
         }
     }
-    add_value(line, (str){ value.p, value.len });
+    if (format_now == LOG_JSON) {
+        add_json_member(line, str_n(key.p, key.len), str_n(value.p, value.len));
+    } else {
+        text_add(line, " ", 1);
+        text_add(line, key.p, key.len);
+        text_add(line, "=", has_key);
+        add_value(line, str_n(value.p, value.len));
+    }
     line->cut |= value.cut;
+}
+
+/* The line's array has room for either ending behind LINE_BYTES. */
+static void end_line(struct text *line)
+{
+    const char *end =
+        format_now == LOG_JSON ? (line->cut ? ",\"cut\":true}" : "}") : (line->cut ? "..." : "");
+
+    memcpy(line->p + line->len, end, strlen(end) + 1);
+    line->len += strlen(end);
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
-    char bytes[LINE_BYTES + 8];
+    char bytes[LINE_BYTES + 16];
     struct text line = { bytes, 0, LINE_BYTES, false };
     va_list args;
 
     if (level < least)
         return;
-    text_add(&line, names[level], strlen(names[level]));
-    text_add(&line, " ", 1);
-    text_add(&line, event, strlen(event));
+    if (format_now == LOG_JSON) {
+        begin_json(&line, level, event);
+    } else {
+        text_add(&line, names[level], strlen(names[level]));
+        text_add(&line, " ", 1);
+        text_add(&line, event, strlen(event));
+    }
     va_start(args, format);
     while (*format) {
         if (*format == ' ') {
             format++;
             continue;
         }
-        text_add(&line, " ", 1);
         add_field(&line, &format, &args);
     }
     va_end(args);
-    if (line.cut) {
-        memcpy(line.p + line.len, "...", 3);
-        line.len += 3;
-    }
-    line.p[line.len] = '\0';
+    end_line(&line);
     if (sink)
         sink(sink_user, level, line.p);
     else

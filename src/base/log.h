@@ -1,7 +1,9 @@
 /* base/log.h - one line per fact: level, event, key=value pairs. Only app, super, proxy, api and
  * cmd call this; other layers report to their owners.
  *
- * The sink may be replaced (an embedder's callback). Values with spaces or quotes are quoted.
+ * The sink may be replaced (an embedder's callback). Values with spaces or quotes are quoted. As
+ * JSON a line is one object: time (RFC 3339, UTC), level, event, then each key; numbers stay
+ * numbers; a value without a key is called "text".
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +17,8 @@ typedef void (*log_sink)(void *user, enum log_level level, const char *line);
 void log_set_sink(log_sink sink, void *user); /* NULL: stderr */
 void log_set_level(enum log_level least);
 enum log_level log_get_level(void);
+enum log_format { LOG_TEXT, LOG_JSON };
+void log_set_format(enum log_format format);
 
 /* log_event(LOG_INFO, "listening", "port=%d host=%s", 3000, "::"). No newline. */
 void log_event(enum log_level level, const char *event, const char *format, ...)

@@ -42,6 +42,43 @@ static void a_line_is_level_event_and_pairs(void **state)
     assert_int_equal(lines, 3);
 }
 
+/* Behind the time, which is not ours to know. */
+static const char *json_rest(void)
+{
+    static const char shape[] = "{'time':'dddd-dd-ddTdd:dd:dd.dddZ',";
+
+    for (size_t i = 0; i < sizeof shape - 1; i++) {
+        char want = shape[i] == '\'' ? '"' : shape[i];
+        if (want == 'd')
+            assert_in_range(last[i], '0', '9');
+        else
+            assert_int_equal(last[i], want);
+    }
+    return last + sizeof shape - 1;
+}
+
+static void json_lines(void **state)
+{
+    char big[3000];
+
+    (void)state;
+    log_set_format(LOG_JSON);
+    log_event(LOG_INFO, "listening", "port=%d host=%s", 3000, "::");
+    assert_string_equal(
+        json_rest(), "\"level\":\"info\",\"event\":\"listening\",\"port\":3000,\"host\":\"::\"}");
+    log_event(LOG_WARN, "x", "%s a=%s b=%s c=%s d=%s", "say \"hi\"\n", "007", "-5", "", "h\xff\\");
+    assert_string_equal(
+        json_rest(),
+        "\"level\":\"warn\",\"event\":\"x\",\"text\":\"say \\\"hi\\\"\\u000a\",\"a\":\"007\","
+        "\"b\":-5,\"c\":\"\",\"d\":\"h\\ufffd\\\\\"}");
+    memset(big, 'x', sizeof big - 1);
+    big[sizeof big - 1] = 0;
+    log_event(LOG_ERROR, "long", "a=%s b=%s c=%s d=1", big, big, big);
+    assert_non_null(strstr(last, ",\"d\":1,\"cut\":true}"));
+    assert_null(strstr(last, "\"c\":"));
+    log_set_format(LOG_TEXT);
+}
+
 static void every_conversion_we_use(void **state)
 {
     size_t size = 18446744073709551615u;
@@ -152,6 +189,7 @@ static void without_a_sink_lines_go_to_stderr(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test_setup(a_line_is_level_event_and_pairs, set_up),
+          cmocka_unit_test_setup(json_lines, set_up),
           cmocka_unit_test_setup(every_conversion_we_use, set_up),
           cmocka_unit_test_setup(values_cannot_leave_their_quotes, set_up),
           cmocka_unit_test_setup(long_lines_are_cut_and_say_so, set_up),
