@@ -1,15 +1,31 @@
 // Conformance of plain WebSockets: the ground of the Autobahn test suite's groups 1 to 7, 9 and 10, case by case and
 // strictly (no answer counts as "acceptable though not exact"). Each case is a connection of its own to the running
-// program, which echoes. Sections are those of RFC 6455.
+// program, which echoes. Sections are those of RFC 6455. The same over TLS: autobahn_tls.test.mjs.
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
 import { serve } from "./support/server.mjs";
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, websocket } from "./support/wire.mjs";
 
-const server = await serve("websocket.lua", { expectErrors: true });
+const secure = process.env.CONFORMANCE_OVER === "tls";
 
-const open = () => websocket(server.port, "/echo");
+/* Flags for a certificate that is good for this run only. */
+function certificate() {
+  const folder = mkdtempSync(join(tmpdir(), "atrium-conformance-"));
+  after(() => rmSync(folder, { recursive: true }));
+  const [crt, key] = [join(folder, "own.crt"), join(folder, "own.key")];
+  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", crt,
+    "-days", "2", "-subj", "/CN=localhost"], { stdio: "ignore" });
+  return ["--tls-cert", crt, "--tls-key", key];
+}
+
+const server = await serve("websocket.lua", { expectErrors: true, flags: secure ? certificate() : [] });
+
+const open = () => websocket({ port: server.port, secure }, "/echo");
 const close = (code, reason = "") => frame(CLOSE, Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason)]));
 
 /* The next frame is exactly this one. */

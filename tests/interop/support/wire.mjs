@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import net from "node:net";
+import tls from "node:tls";
 import { within } from "./wait.mjs";
 
 export class Wire {
@@ -13,9 +14,12 @@ export class Wire {
   #wake = () => {};
   #ended = false;
 
-  static async to(port) {
+  /* to: a port, or { port, secure: true } for TLS, whoever answers. */
+  static async to(to) {
+    const { port = to, secure = false } = Object(to);
     const wire = new Wire();
-    const socket = net.connect({ port, host: "localhost" });
+    const where = { port, host: "localhost" };
+    const socket = secure ? tls.connect({ ...where, rejectUnauthorized: false }) : net.connect(where);
     socket.setNoDelay(true);
     wire.#socket = socket;
     socket.on("data", (data) => {
@@ -27,7 +31,7 @@ export class Wire {
     socket.on("close", () => wire.#end());
     await within(
       new Promise((done, fail) => {
-        socket.once("connect", done);
+        socket.once(secure ? "secureConnect" : "connect", done);
         socket.once("error", fail);
       }),
       "a connection",
