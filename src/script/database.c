@@ -115,7 +115,7 @@ static void push_cell(struct script *s, lua_State *L, const atr_cell *c)
     lua_pushnil(L); /* an absent field: a row is asked for its columns by name */
 }
 
-/* { {column = value}, ..., changes =, lastInsertRowid = } */
+/* { {column = value}, ..., changes =, lastInsertRowid = }, marked as an array: may be emitted. */
 static void push_rows(struct script *s, lua_State *L, const atr_rows *rows)
 {
     int width = (int)rows->column_count, names = lua_gettop(L) + 1;
@@ -138,6 +138,8 @@ static void push_rows(struct script *s, lua_State *L, const atr_rows *rows)
     lua_setfield(L, -2, "changes");
     lua_pushnumber(L, (lua_Number)rows->last_insert_id);
     lua_setfield(L, -2, "lastInsertRowid");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->types.array_ref);
+    lua_setmetatable(L, -2);
 }
 
 /* Gives the task the rows, or nil and the message. */

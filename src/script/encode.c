@@ -220,17 +220,13 @@ static int put_table(struct encoder *e, lua_State *L, int idx, unsigned depth)
         return fail(e, "more than 256 MiB");
     luaL_checkstack(L, 8, "too deep to encode");
     count = (int)lua_objlen(L, idx);
-    if (count > 0 && !is_list(L, idx, count))
-        return fail(e, "a table whose keys are neither 1..n nor all strings");
-    if (count > 0)
+    if (shape == ARRAY) /* its elements, as in JavaScript; fields beside them are not data */
         return put_array(e, L, idx, count, depth + 1);
-    if (shape == PLAIN)
+    if (count == 0)
         return put_object(e, L, idx, depth + 1);
-    lua_pushnil(L); /* an array without elements must not have other keys */
-    if (lua_next(L, idx))
-        return fail(e, "an array with keys other than 1..n");
-    buf_add(&e->out, STR("[]"));
-    return 0;
+    if (!is_list(L, idx, count))
+        return fail(e, "a table whose keys are neither 1..n nor all strings");
+    return put_array(e, L, idx, count, depth + 1);
 }
 
 static int put_userdata(struct encoder *e, lua_State *L, int idx)

@@ -5,8 +5,8 @@
  * was used.
  *
  *   JSON null     atrium.null (a light userdata of NULL)
- *   array         a table marked by atrium.array(), as every decoded array is; or one with the keys
- *                 1..n and no other
+ *   array         the elements of a table marked by atrium.array(), as decoded arrays and results
+ *                 of queries are; or a table with the keys 1..n and no other
  *   object        any other table; its keys are strings
  *   attachment    bytes (script/bytes.h)
  *

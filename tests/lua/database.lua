@@ -34,6 +34,10 @@ expect.equal(db:get("SELECT typeof(?) AS t", nil).t, "null")
 expect.equal(db:get "SELECT * FROM t WHERE id = 99", nil)
 expect.equal(#db:query "SELECT * FROM t WHERE id = 99", 0)
 
+-- A result can be emitted as it is.
+expect.equal(atrium.json.encode(db:query "SELECT 1 AS a UNION SELECT 2"), '[{"a":1},{"a":2}]')
+expect.equal(atrium.json.encode(db:query "SELECT * FROM t WHERE id = 99"), "[]")
+
 -- Errors have SQLite's text and the script's line.
 expect.error("UNIQUE constraint failed: t.v", db.query, db, "INSERT INTO t (v) VALUES (?)", "one")
 expect.error("database.lua:", function() db:query "SELECT nothing" end)

@@ -49,6 +49,11 @@ local emptied = json.decode "[1]"
 table.remove(emptied)
 expect.equal(json.encode(emptied), "[]")
 
+local extended = array { 1, 2 }
+extended.name = "not an element"
+expect.equal(json.encode(extended), "[1,2]")
+expect.equal(json.encode(array { a = 1 }), "[]")
+
 -- What is none of JSON's is an error that says where.
 expect.error("cannot encode function", json.encode, print)
 expect.error("cannot encode function at [2].x", json.encode, { 1, { x = print } })
@@ -61,7 +66,6 @@ expect.error("cannot encode a table whose keys are neither", json.encode, { [0] 
 expect.error("cannot encode a table whose keys are neither", json.encode, { [5] = 1 })
 expect.error("cannot encode a table whose keys are neither", json.encode, { [1.5] = 1 })
 expect.error("cannot encode a table with a key that is no string at .t", json.encode, { t = { [true] = 1 } })
-expect.error("cannot encode an array with keys other", json.encode, array { a = 1 })
 expect.error("cannot encode atrium.io at .s", json.encode, { s = atrium.io })
 expect.error("cannot encode bytes", json.encode, { bytes "x" })
 local cycle = {}
