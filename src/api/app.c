@@ -113,6 +113,7 @@ void atr_app_free(atr_app *app)
     id_table_free(&app->requests);
     http_router_free(&app->router);
     settings_fini(&app->settings);
+    stream_end_all(&app->loop);
     loop_fini(&app->loop);
     mem_free(app);
     if (on_free)

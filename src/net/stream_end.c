@@ -19,10 +19,15 @@
 
 struct stream_linger {
     struct timer timer;
+    struct list link; /* in lingering */
     struct stream *stream;
     uint32_t left; /* queued_bytes when the timer was started */
     uint8_t class;
 };
+
+/* Those of this thread: a detached stream is nobody's, but must not outlive its loop. Zeroed until
+ * the first one. */
+static _Thread_local struct list lingering;
 
 static void on_linger(struct timer *t)
 {
@@ -45,6 +50,10 @@ static void linger(struct stream *s, uint64_t delay_ms)
         s->linger = slab_alloc(sizeof *s->linger, &class);
         *s->linger = (struct stream_linger){ .stream = s, .class = class };
         timer_init(&s->linger->timer, on_linger);
+        list_init(&s->linger->link);
+        if (!lingering.next)
+            list_init(&lingering);
+        list_append(&lingering, &s->linger->link);
     }
     s->linger->left = s->queued_bytes;
     loop_timer(s->loop, &s->linger->timer, delay_ms);
@@ -57,6 +66,7 @@ void stream_stop_linger(struct stream *s)
     if (!g)
         return;
     loop_timer_stop(s->loop, &g->timer);
+    list_remove(&g->link);
     slab_free(g, g->class);
     s->linger = NULL;
 }
@@ -112,4 +122,19 @@ void stream_end_detached(struct stream *s)
     s->events = &orphan;
     s->owner = NULL;
     stream_end(s);
+}
+
+void stream_end_all(struct loop *l)
+{
+    struct list *at = lingering.next;
+
+    while (at && at != &lingering) {
+        struct stream *s = container_of(at, struct stream_linger, link)->stream;
+
+        at = at->next;
+        if (s->loop != l)
+            continue;
+        stream_close(s, ATR_ECLOSED);
+        at = lingering.next; /* its owner may have closed others */
+    }
 }

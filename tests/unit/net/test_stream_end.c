@@ -107,6 +107,32 @@ static void detached_end_tells_nobody(void **state)
     pair_close(&p);
 }
 
+/* Nobody owns a detached stream any more: whoever ends the loop has to close it. */
+static void the_end_of_a_loop_ends_all(void **state)
+{
+    struct pair all[3];
+    struct loop other = { 0 };
+    (void)state;
+
+    stream_end_all(&loop); /* none yet */
+    for (int i = 0; i < 3; i++)
+        pair_open(&all[i], 0);
+    stream_end_detached(all[0].stream);
+    stream_end(all[1].stream);
+    pair_turn();
+    assert_int_equal(all[1].closes, 0);
+    stream_end_all(&other);
+    assert_int_equal(all[1].closes, 0);
+    stream_end_all(&loop);
+    assert_int_equal(all[1].closes, 1);
+    assert_int_equal(all[1].err, ATR_ECLOSED);
+    assert_int_equal(all[2].closes, 0);
+    assert_int_equal(loop.timers.count, 0);
+    all[0].stream = NULL;
+    for (int i = 0; i < 3; i++)
+        pair_close(&all[i]);
+}
+
 /* The answer reaches a client that is still sending: no reset destroys it. Needs real TCP. */
 static void answer_survives_unread_input(void **state)
 {
@@ -232,6 +258,7 @@ static void ending_while_blocked_and_the_peer_vanishes(void **state)
 
 TEST_MAIN(PAIR_TEST(ending_writes_then_says_so_then_waits),
           PAIR_TEST(ending_does_not_wait_for_ever), PAIR_TEST(ending_after_the_peer_closes_at_once),
-          PAIR_TEST(detached_end_tells_nobody), PAIR_TEST(answer_survives_unread_input),
-          PAIR_TEST(ending_while_blocked), PAIR_TEST(ending_to_a_peer_that_does_not_read),
+          PAIR_TEST(detached_end_tells_nobody), PAIR_TEST(the_end_of_a_loop_ends_all),
+          PAIR_TEST(answer_survives_unread_input), PAIR_TEST(ending_while_blocked),
+          PAIR_TEST(ending_to_a_peer_that_does_not_read),
           PAIR_TEST(ending_while_blocked_and_the_peer_vanishes))
