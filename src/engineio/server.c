@@ -152,12 +152,14 @@ static void on_abort(struct http_handler *h, struct http_request *r)
 /* The session lives on: the client learns of its mistake by the status. */
 static void on_too_large(struct http_handler *h, struct http_request *r)
 {
+    struct eio_server *e = server_of(h);
     struct eio_polling *p = polling_of(r);
 
-    server_of(h)->stats.too_large++;
+    e->stats.too_large++;
     r->user = NULL;
     if (p)
         p->post = NULL;
+    eio_answer_empty(e, r, 413, false);
 }
 
 void eio_server_init(struct eio_server *e, struct loop *l, const struct eio_options *o,

@@ -274,6 +274,40 @@ static void too_large_in_chunks_is_413_too(void **state)
     pair_close(&p);
 }
 
+static void any_origin(struct eio_options *o)
+{
+    small_limits(o);
+    o->cors.enabled = o->cors.any_origin = true;
+}
+
+/* A browser shows a page nothing of an answer from elsewhere that does not say it may, not even the
+ * status. */
+static void too_large_says_who_may_read_it(void **state)
+{
+    struct pair p;
+    char head[300], body[1100];
+    struct answer got;
+    (void)state;
+
+    pair_open(&p, any_origin);
+    memset(body, '4', sizeof body);
+    body[1099] = 0;
+    got = client_post(&p.post, p.url, body);
+    assert_answer(got, 413, "");
+    assert_header(&got, "Access-Control-Allow-Origin", "*");
+    (void)snprintf(head, sizeof head,
+                   "POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n44b\r\n",
+                   p.url);
+    client_write(&p.post, str_of(head));
+    client_write(&p.post, str_of(body));
+    client_write(&p.post, STR("\r\n0\r\n\r\n"));
+    got = client_answer(&p.post);
+    assert_answer(got, 413, "");
+    assert_header(&got, "Access-Control-Allow-Origin", "*");
+    assert_answer(client_post(&p.post, p.url, "4a"), 200, "ok");
+    pair_close(&p);
+}
+
 /* --- Compression --- */
 
 static void send_large(struct pair *p, size_t n)
@@ -356,5 +390,6 @@ TEST_MAIN(cmocka_unit_test(a_post_brings_a_packet_and_a_get_takes_one),
           cmocka_unit_test(revision_3_binary_is_refused),
           cmocka_unit_test(too_large_is_413_and_the_session_lives),
           cmocka_unit_test(too_large_in_chunks_is_413_too),
+          cmocka_unit_test(too_large_says_who_may_read_it),
           cmocka_unit_test(large_payloads_are_compressed),
           cmocka_unit_test(small_or_unwanted_compression_is_left_out))
