@@ -36,6 +36,8 @@ static void on_event(void *user, atr_socket *s, const atr_event *e)
     (void)user;
     if (e->name.n == 4)
         assert_int_equal(atr_socket_emit(s, &e->data, 0), 0);
+    else if (e->name.n == 3)
+        assert_int_equal(atr_socket_emit_text(s, "text", "0123456789abcdef"), 0);
     else
         assert_int_equal(atr_emit(atr_socket_namespace(s), NULL, &e->data), 0);
 }
@@ -152,6 +154,29 @@ static void a_warm_echo_allocates_nothing(void **state)
     assert_int_equal(mem_count() - before, 0);
 }
 
+static void ask_for_text(struct world *w, int fd)
+{
+    static const char answer[] = "42[\"text\",\"0123456789abcdef\"]";
+    char in[256];
+
+    send_frame(fd, "42[\"say\"]");
+    assert_int_equal(receive(w, fd, in, sizeof in, sizeof answer - 1 + 2), sizeof answer - 1 + 2);
+    assert_memory_equal(in + 2, answer, sizeof answer - 1);
+}
+
+static void a_plain_text_allocates_nothing(void **state)
+{
+    struct world *w = *state;
+
+    connect_client(w);
+    for (int i = 0; i < 20; i++)
+        ask_for_text(w, w->fds[0]);
+    uint64_t before = mem_count();
+    for (int i = 0; i < 200; i++)
+        ask_for_text(w, w->fds[0]);
+    assert_int_equal(mem_count() - before, 0);
+}
+
 static void broadcast_once(struct world *w)
 {
     static const char event[] = "42[\"all of you\",\"0123456789abcdef\"]";
@@ -184,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_warm_echo_allocates_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_plain_text_allocates_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broadcast_allocates_nothing_per_recipient, setup,
                                         teardown),
     };

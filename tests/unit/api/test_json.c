@@ -4,6 +4,8 @@
  */
 #include "test.h"
 
+#include <math.h>
+
 #include "atrium/json.h"
 
 static void writer_places_commas(void **state)
@@ -67,4 +69,45 @@ static void reader_finds_and_types(void **state)
     assert_int_equal(atr_json_check(ATR_STR("[1,]")), ATR_ESYNTAX);
 }
 
-TEST_MAIN(cmocka_unit_test(writer_places_commas), cmocka_unit_test(reader_finds_and_types))
+/* What one read did not find may be given to the next. */
+static void no_value_is_a_value(void **state)
+{
+    static const atr_str others[] = { { NULL, 0 }, { "7", 1 }, { "\"s\"", 3 }, { "null", 4 } };
+    char out[8] = "kept";
+    double real = 7;
+    int64_t n = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_null(atr_json_at(others[i], 0).p);
+        assert_null(atr_json_get(others[i], ATR_STR("x")).p);
+        assert_int_equal(atr_json_count(others[i]), 0);
+        assert_int_equal(atr_json_attachment(others[i]), -1);
+    }
+    assert_int_equal(atr_json_typeof((atr_str){ NULL, 0 }), ATR_JSON_NONE);
+    assert_int_equal(atr_json_number((atr_str){ NULL, 0 }, &real), ATR_ETYPE);
+    assert_int_equal(atr_json_integer((atr_str){ NULL, 0 }, &n), ATR_ETYPE);
+    assert_int_equal(atr_json_string((atr_str){ NULL, 0 }, out, sizeof out), ATR_ETYPE);
+    assert_true(real == 7 && n == 7);
+    assert_int_equal(atr_json_integer(ATR_STR("1.5"), &n), ATR_ETYPE);
+    assert_int_equal(atr_json_integer(ATR_STR("99999999999999999999"), &n), ATR_ERANGE);
+    assert_int_equal(n, 7);
+    assert_int_equal(atr_json_check((atr_str){ NULL, 0 }), ATR_ESYNTAX);
+}
+
+static void numbers_that_json_lacks_become_null(void **state)
+{
+    atr_writer *w = atr_writer_new();
+
+    (void)state;
+    atr_write_array(w);
+    atr_write_number(w, HUGE_VAL);
+    atr_write_end(w);
+    assert_int_equal(atr_writer_data(w).json.n, 6);
+    assert_memory_equal(atr_writer_data(w).json.p, "[null]", 6);
+    atr_writer_free(w);
+}
+
+TEST_MAIN(cmocka_unit_test(writer_places_commas), cmocka_unit_test(reader_finds_and_types),
+          cmocka_unit_test(no_value_is_a_value),
+          cmocka_unit_test(numbers_that_json_lacks_become_null))
