@@ -57,6 +57,10 @@ static void probe_answer(struct eio_session *s)
 {
     struct eio_polling *p = s->polling;
 
+    if (s->ws.stream->blocked) { /* it asks on and does not read: nothing else bounds the answers */
+        probe_drop(s);
+        return;
+    }
     p->probe = EIO_PROBE_ANSWERED;
     ws_conn_send(&s->ws, s->server->probe_pong);
     eio_polling_noop(p);

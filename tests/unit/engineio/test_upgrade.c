@@ -409,6 +409,29 @@ static void a_surplus_websocket_does_not_outlive_the_server(void **state)
     rig_close(&g);
 }
 
+/* Probes are answered as long as the answers are taken: a client cannot make us hoard them. */
+static void a_flood_of_probes_ends_the_probe(void **state)
+{
+    enum { PROBES = 4096, ROUNDS = 1000 };
+    const str one = STR("\x81\x86\0\0\0\0"
+                        "2probe");
+    struct buf many = { 0 };
+    struct pair p;
+    (void)state;
+
+    pair_open(&p, NULL);
+    for (int i = 0; i < PROBES; i++)
+        buf_add(&many, one);
+    for (int i = 0; i < ROUNDS && p.g.engine.stats.upgrade_failures == 0; i++) {
+        client_write(&p.ws, buf_str(&many));
+        assert_true(stream_stats.queued_bytes < 1 << 20);
+    }
+    buf_free(&many);
+    assert_int_equal(p.g.engine.stats.upgrade_failures, 1);
+    assert_answer(client_post(&p.poll, p.url, "4a"), 200, "ok"); /* the session lives */
+    pair_close(&p);
+}
+
 /* --- The session ends meanwhile --- */
 
 static void a_session_that_ends_takes_its_probe_along(void **state)
@@ -476,6 +499,7 @@ TEST_MAIN(cmocka_unit_test(no_open_packet_on_the_probe),
           cmocka_unit_test(a_finished_upgrade_has_no_timeout),
           cmocka_unit_test(a_second_websocket_is_turned_away),
           cmocka_unit_test(a_surplus_websocket_does_not_outlive_the_server),
+          cmocka_unit_test(a_flood_of_probes_ends_the_probe),
           cmocka_unit_test(a_session_that_ends_takes_its_probe_along),
           cmocka_unit_test(a_closing_session_ends_with_the_upgrade),
           cmocka_unit_test(a_closing_session_takes_no_new_probe))
