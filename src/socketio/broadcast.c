@@ -14,6 +14,7 @@
 #include "socketio/client.h"
 #include "socketio/encode.h"
 #include "socketio/gather.h"
+#include "socketio/recovery.h"
 
 static struct sio_socket *socket_of(struct hub_member *m)
 {
@@ -55,13 +56,45 @@ static void cast_to_member(void *arg, struct hub_member *m)
     cast_to(arg, socket_of(m));
 }
 
-static int cast_init(struct cast *c, struct sio_namespace *n, unsigned flags,
+static struct hub_audience audience_of(const struct sio_target *t)
+{
+    if (!t)
+        return (struct hub_audience){ 0 };
+    return (struct hub_audience){
+        .sender = t->sender ? sio_socket_id(t->sender) : (str){ 0 },
+        .groups = t->rooms,
+        .group_count = t->room_count,
+        .except = t->except,
+        .except_count = t->except_count,
+    };
+}
+
+/* 2.6: encoded with its offset, and kept for who is away. */
+static int encode_kept(struct cast *c, struct sio_namespace *n, const struct sio_target *t,
+                       const struct sio_data *data)
+{
+    struct sio_outgoing p = { .type = SIO_EVENT, .nsp = n->name, .id = SIO_NO_ID, .data = data };
+    struct hub_audience to = audience_of(t);
+    struct sio_stamp stamp;
+    int err;
+
+    sio_stamp_make(n, NULL, t ? t->flags : 0, &stamp);
+    p.offset = (str){ stamp.text, sizeof stamp.text };
+    if ((err = sio_encode(n->server, &p, &c->frames)) == 0)
+        sio_stamp_keep(n, &stamp, &c->frames, &to);
+    return err;
+}
+
+static int cast_init(struct cast *c, struct sio_namespace *n, const struct sio_target *t,
                      const struct sio_data *data, int64_t id)
 {
-    c->is_volatile = flags & SIO_VOLATILE;
+    struct sio_outgoing p = { .type = SIO_EVENT, .nsp = n->name, .id = id, .data = data };
+
+    c->is_volatile = t && (t->flags & SIO_VOLATILE);
     c->sent = c->dropped = 0;
-    return sio_encode(n->server, &(struct sio_outgoing){ SIO_EVENT, n->name, id, data },
-                      &c->frames);
+    if (n->recovery && id == SIO_NO_ID)
+        return encode_kept(c, n, t, data);
+    return sio_encode(n->server, &p, &c->frames);
 }
 
 static void cast_fini(struct cast *c, struct sio_server *io)
@@ -72,20 +105,23 @@ static void cast_fini(struct cast *c, struct sio_server *io)
     io->stats.volatile_dropped += c->dropped;
 }
 
-int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to, unsigned flags,
-                     const struct sio_data *data, int64_t id)
+/* Listeners first, for they may send: what is sent in between would overtake this packet at some,
+ * and not at others. */
+int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to,
+                     const struct sio_target *t, const struct sio_data *data, int64_t id)
 {
     struct sio_server *io = n->server;
     struct cast c;
-    int err = cast_init(&c, n, flags, data, id);
+    int err;
 
-    if (err < 0)
-        return err;
-    for (uint32_t i = 0; i < to->count; i++) {
-        if (n->watch_outgoing && io->events->on_outgoing && sio_socket_connected(to->sockets[i]))
+    for (uint32_t i = 0; i < to->count && n->watch_outgoing && io->events->on_outgoing; i++) {
+        if (sio_socket_connected(to->sockets[i]))
             io->events->on_outgoing(to->sockets[i], data);
-        cast_to(&c, to->sockets[i]);
     }
+    if ((err = cast_init(&c, n, t, data, id)) < 0)
+        return err;
+    for (uint32_t i = 0; i < to->count; i++)
+        cast_to(&c, to->sockets[i]);
     cast_fini(&c, io);
     return 0;
 }
@@ -97,7 +133,7 @@ static int emit_watched(struct sio_namespace *n, const struct sio_target *t,
     int err;
 
     sio_gather(n, t, &to);
-    err = sio_broadcast_to(n, &to, t ? t->flags : 0, data, SIO_NO_ID);
+    err = sio_broadcast_to(n, &to, t, data, SIO_NO_ID);
     sio_gathered_free(&to);
     return err;
 }
@@ -109,11 +145,11 @@ static int emit_one(struct sio_namespace *n, const struct sio_target *t,
     struct cast c;
     int err;
 
-    if (n->hub.count == 0)
+    if (n->hub.count == 0 && !sio_recovery_waits(n))
         return 0;
     if (n->watch_outgoing)
         return emit_watched(n, t, data);
-    if ((err = cast_init(&c, n, t ? t->flags : 0, data, SIO_NO_ID)) < 0)
+    if ((err = cast_init(&c, n, t, data, SIO_NO_ID)) < 0)
         return err;
     hub_each(&n->hub, &target, cast_to_member, &c);
     cast_fini(&c, n->server);

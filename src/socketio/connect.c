@@ -20,6 +20,7 @@
 #include "proto/json.h"
 #include "socketio/encode.h"
 #include "socketio/lifecycle.h"
+#include "socketio/recovery.h"
 
 enum verdict { OPEN, YES, NO };
 
@@ -91,23 +92,25 @@ void sio_connects_drop(struct sio_client *c)
 }
 
 /* 44: the body as Node prints it. */
-static void refuse(struct sio_client *c, str nsp, str message, str data)
+static void refuse(struct sio_client *c, str nsp, str message, str data_json)
 {
     struct sio_server *io = sio_client_server(c);
+    struct sio_data data = { 0 };
+    struct sio_outgoing p = {
+        .type = SIO_CONNECT_ERROR, .nsp = nsp, .id = SIO_NO_ID, .data = &data
+    };
     struct buf body = { 0 };
 
     io->stats.connect_errors++;
     buf_add(&body, STR("{\"message\":"));
     json_write_string(&body, message);
-    if (data.n) {
+    if (data_json.n) {
         buf_add(&body, STR(",\"data\":"));
-        buf_add(&body, data);
+        buf_add(&body, data_json);
     }
     buf_byte(&body, '}');
-    (void)sio_send(c,
-                   &(struct sio_outgoing){ SIO_CONNECT_ERROR, nsp, SIO_NO_ID,
-                                           &(struct sio_data){ .json = buf_str(&body) } },
-                   0); /* who cannot be told is on his way out */
+    data.json = buf_str(&body);
+    (void)sio_send(c, &p, 0); /* who cannot be told is on his way out */
     buf_free(&body);
 }
 
@@ -117,10 +120,11 @@ static struct sio_namespace *parent_after(const struct sio_server *io, const str
 }
 
 /* The namespace is found: its middlewares are next. */
-static void enter(struct sio_connect *k, struct sio_namespace *n)
+static void enter(struct sio_connect *k, struct sio_namespace *n, struct sio_record *rec)
 {
     k->client->memberships--; /* the socket counts itself */
-    k->socket = sio_socket_new(n, k->client, k->auth);
+    k->socket =
+        rec ? sio_socket_resume(rec, k->client, k->auth) : sio_socket_new(n, k->client, k->auth);
     k->count = n->middleware_count;
 }
 
@@ -147,8 +151,8 @@ static void found(struct sio_connect *k)
 
     if (!n)
         n = sio_namespace_child(k->parent, k->nsp);
-    if (!k->dead) /* on_namespace was told */
-        enter(k, n);
+    if (!k->dead)          /* on_namespace was told */
+        enter(k, n, NULL); /* nobody was there to come back */
 }
 
 /* Acts upon the verdict. false: there is nothing left to ask. */
@@ -222,6 +226,7 @@ void sio_connect(struct sio_client *c, str nsp, str auth)
 {
     struct sio_server *io = sio_client_server(c);
     struct sio_namespace *n = map_get(&io->namespaces, nsp);
+    struct sio_record *rec = NULL;
     struct sio_connect *k;
 
     if (c->memberships >= io->options.namespaces_max) {
@@ -229,8 +234,14 @@ void sio_connect(struct sio_client *c, str nsp, str auth)
         refuse(c, nsp, STR("Too many namespaces"), (str){ 0 });
         return;
     }
-    if (n && n->middleware_count == 0) {
-        sio_socket_accept(sio_socket_new(n, c, auth));
+    if (n && n->recovery) {
+        rec = sio_record_claim(n, c, auth);
+        if (c->closing)
+            return;
+        n = map_get(&io->namespaces, nsp); /* callbacks ran, or its last record went */
+    }
+    if (n && (n->middleware_count == 0 || (rec && io->options.recovery.skip_middlewares))) {
+        sio_socket_accept(rec ? sio_socket_resume(rec, c, auth) : sio_socket_new(n, c, auth));
         return;
     }
     if (!n && list_empty(&io->parents)) {
@@ -240,7 +251,7 @@ void sio_connect(struct sio_client *c, str nsp, str auth)
     k = connect_new(c, nsp, auth);
     c->memberships++;
     if (n)
-        enter(k, n);
+        enter(k, n, rec);
     else
         k->parent = parent_after(io, &io->parents);
     run(k);

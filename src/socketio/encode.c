@@ -25,20 +25,43 @@ static enum sio_type type_on_wire(const struct sio_outgoing *p, size_t attachmen
     return p->type == SIO_EVENT ? SIO_BINARY_EVENT : SIO_BINARY_ACK;
 }
 
+/* The array without its end: what goes behind it follows. */
+static str opened(str json)
+{
+    while (json.p[json.n - 1] != ']')
+        json.n--;
+    json.n--;
+    return json;
+}
+
+static uint8_t *put(uint8_t *at, str s)
+{
+    if (s.n)
+        memcpy(at, s.p, s.n);
+    return at + s.n;
+}
+
 static struct msg *text(struct sio_server *io, const struct sio_outgoing *p, size_t attachments)
 {
     str json = p->data ? p->data->json : (str){ 0 };
+    size_t more = p->offset.n ? p->offset.n + sizeof ",\"\"]" - 1 : 0;
     struct msg *m;
     uint8_t *at;
+
+    if (more)
+        json = opened(json);
 
     buf_clear(&io->head);
     buf_byte(&io->head, MESSAGE);
     sio_packet_head(&io->head, type_on_wire(p, attachments), (uint32_t)attachments, p->nsp, p->id);
-    m = ws_msg_reserve(WS_TEXT, io->head.len + json.n);
-    at = m->data + m->head;
-    memcpy(at, io->head.data, io->head.len);
-    if (json.n)
-        memcpy(at + io->head.len, json.p, json.n);
+    m = ws_msg_reserve(WS_TEXT, io->head.len + json.n + more);
+    at = put(m->data + m->head, buf_str(&io->head));
+    at = put(at, json);
+    if (more) {
+        at = put(at, STR(",\""));
+        at = put(at, p->offset);
+        put(at, STR("\"]"));
+    }
     return m;
 }
 

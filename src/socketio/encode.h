@@ -25,6 +25,7 @@ struct sio_outgoing {
     str nsp;
     int64_t id;                  /* SIO_NO_ID: none */
     const struct sio_data *data; /* NULL: none */
+    str offset;                  /* goes behind the event's arguments (2.6); empty: none */
 };
 
 /* ATR_ELIMIT when the packet is too large; f is then empty. */

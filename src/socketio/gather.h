@@ -18,8 +18,9 @@ struct sio_gathered {
 void sio_gather(struct sio_namespace *n, const struct sio_target *t, struct sio_gathered *out);
 void sio_gathered_free(struct sio_gathered *g);
 
-/* Sends one event to all that are still connected, telling on_outgoing when it is watched. */
-int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to, unsigned flags,
-                     const struct sio_data *data, int64_t id);
+/* Sends one event to all that are still connected (t: whom they were gathered for), telling
+ * on_outgoing when it is watched. */
+int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to,
+                     const struct sio_target *t, const struct sio_data *data, int64_t id);
 
 #endif

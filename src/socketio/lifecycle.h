@@ -7,8 +7,12 @@
 
 #include "socketio/client.h"
 
+struct sio_record;
+
 /* A connecting socket of c, in no room yet. auth is copied. */
 struct sio_socket *sio_socket_new(struct sio_namespace *n, struct sio_client *c, str auth);
+/* One as which the client was here before; the record is the client's by sio_record_claim(). */
+struct sio_socket *sio_socket_resume(struct sio_record *rec, struct sio_client *c, str auth);
 /* Into its own room, CONNECT reply, on_connection: in this order (2.2). */
 void sio_socket_accept(struct sio_socket *s);
 /* A connecting one that will never connect. */

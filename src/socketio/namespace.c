@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "socketio/lifecycle.h"
+#include "socketio/recovery.h"
 
 /* A socket answers to its id, as if it were alone in a room of that name (2.3). */
 static struct hub_member *named(void *user, str name)
@@ -107,6 +108,7 @@ static void clean_up(struct sio_namespace *n)
     list_remove(&n->link);
     if (io->events->on_namespace_gone)
         io->events->on_namespace_gone(n);
+    sio_recovery_free(n);
     hub_fini(&n->hub);
     map_free(&n->by_id);
     sio_bury(&io->graves, n->middlewares);
@@ -123,6 +125,7 @@ void sio_namespace_shrink(struct sio_namespace *n)
 
 void sio_namespace_free(struct sio_namespace *n)
 {
+    sio_recovery_free(n);
     hub_fini(&n->hub);
     map_free(&n->by_id);
     mem_free(n->middlewares);

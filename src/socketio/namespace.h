@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "hub/hub.h"
 
+struct sio_recovery;
 struct sio_server;
 struct sio_socket;
 
@@ -25,12 +26,13 @@ struct sio_namespace {
     struct map by_id; /* connected sockets */
     void **middlewares;
     uint32_t middleware_count;
-    uint32_t population;          /* sockets, connecting ones included */
-    int64_t next_ack;             /* one counter for sockets and broadcasts */
-    uint64_t number;              /* of all that the server ever made */
-    struct sio_namespace *parent; /* NULL unless a dynamic child */
-    void *matcher;                /* of a parent; else NULL */
-    struct list link;             /* in server->parents, or in the parent's children */
+    uint32_t population;           /* sockets, connecting ones included */
+    int64_t next_ack;              /* one counter for sockets and broadcasts */
+    struct sio_recovery *recovery; /* recovery.h; NULL: off */
+    uint64_t number;               /* of all that the server ever made */
+    struct sio_namespace *parent;  /* NULL unless a dynamic child */
+    void *matcher;                 /* of a parent; else NULL */
+    struct list link;              /* in server->parents, or in the parent's children */
     struct list children;
     bool is_parent, watch_outgoing;
     bool gone; /* cleaned up; the memory lives to the iteration's end */

@@ -13,6 +13,9 @@ void sio_options_default(struct sio_options *o)
         .attachments_max = 10,
         .json_depth_max = JSON_DEPTH,
         .namespaces_max = 64,
+        .recovery = { .skip_middlewares = true,
+                      .duration_ms = 120000,
+                      .bytes_max = (size_t)64 << 20 },
     };
     eio_options_default(&o->engine);
     o->engine.path = STR("/socket.io/");

@@ -7,6 +7,13 @@
 
 #include "engineio/options.h"
 
+struct sio_recovery_options {
+    bool enabled;          /* connectionStateRecovery */
+    bool skip_middlewares; /* true */
+    uint32_t duration_ms;  /* maxDisconnectionDuration, 120000 */
+    size_t bytes_max;      /* 64 MiB: of what a namespace keeps of what was sent; 16 more for who */
+};
+
 struct sio_options {
     struct eio_options engine;   /* path "/socket.io/" */
     uint32_t connect_timeout_ms; /* 45000: to the first namespace */
@@ -15,6 +22,7 @@ struct sio_options {
     uint32_t rooms_max;          /* per socket; 0: no limit */
     uint32_t namespaces_max;     /* per connection, pending ones included; 64 */
     bool cleanup_empty_child_namespaces;
+    struct sio_recovery_options recovery;
 };
 
 /* Node's defaults, and ours where Node has no limit. Strings are literals. */

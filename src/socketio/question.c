@@ -135,7 +135,7 @@ int sio_emit_ack(struct sio_namespace *n, const struct sio_target *t, const stru
         loop_timer(io->engine.loop, &q->timeout, timeout_ms);
     if (q->expected == 0)
         loop_defer(io->engine.loop, &q->ended);
-    err = sio_broadcast_to(n, &to, t ? t->flags : 0, data, q->key.id);
+    err = sio_broadcast_to(n, &to, t, data, q->key.id);
     sio_gathered_free(&to);
     if (err < 0) { /* nothing was sent */
         withdraw(q);

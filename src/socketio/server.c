@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "socketio/ack.h"
 #include "socketio/lifecycle.h"
+#include "socketio/recovery.h"
 
 static void on_handshake(struct eio_server *e, eio_handshake hs, struct http_request *r)
 {
@@ -49,12 +50,26 @@ static void end_sockets(struct sio_server *io)
     }
 }
 
+/* Nobody comes back any more. What is forgotten may be the last of its namespace, and the table of
+ * namespaces then changes. */
+static void forget_records(struct sio_server *io)
+{
+    struct sio_namespace *n;
+
+    for (uint32_t at = 0; (n = map_next(&io->namespaces, &at));) {
+        sio_recovery_close(n);
+        if (n->gone)
+            at = 0;
+    }
+}
+
 void sio_server_close(struct sio_server *io)
 {
     if (io->closing)
         return;
     io->closing = true;
     end_sockets(io);
+    forget_records(io);
     eio_server_close(&io->engine, EIO_SERVER_SHUTTING_DOWN);
     sio_questions_close(io);
 }
@@ -75,6 +90,7 @@ void sio_server_fini(struct sio_server *io)
 {
     ASSERT(io->sockets.count == 0);
     io->closing = true;
+    forget_records(io);
     sio_questions_fini(io);
     eio_server_fini(&io->engine);
     ASSERT(io->decisions.count == 0);

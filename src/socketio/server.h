@@ -52,6 +52,8 @@ struct sio_events {
     void (*on_namespace_gone)(struct sio_namespace *n); /* an empty child was cleaned up */
     /* An event goes out to this socket; only called when namespace->watch_outgoing. */
     void (*on_outgoing)(struct sio_socket *s, const struct sio_data *data);
+    /* What sio_socket_keep() left for a client that will not come back. */
+    void (*on_forgotten)(struct sio_namespace *n, void *data);
     void (*on_drain)(struct sio_socket *s); /* the connection's queue ran empty */
     /* Engine.IO's allowRequest and connection_error; NULL as there. */
     void (*on_handshake)(struct sio_server *io, eio_handshake hs, struct http_request *r);
@@ -64,7 +66,12 @@ struct sio_stats {
     uint64_t events_in, events_out, acks_in, acks_out; /* events_out: to single sockets */
     uint64_t broadcasts, deliveries; /* deliveries: of broadcasts, per recipient */
     uint64_t volatile_dropped, protocol_errors, ack_timeouts, connect_timeouts;
-    uint64_t limits_hit; /* rooms_max, namespaces_max; emits with more than attachments_max */
+    uint64_t recoveries, recovery_packets; /* who came back, and what they had missed */
+    uint64_t recovery_unknown; /* asked for a session that was not (or no longer) theirs to have */
+    uint64_t recovery_gaps;    /* asked for more than was kept */
+    uint64_t recovery_saved, recovery_expired; /* lost their connection; did not come back */
+    uint64_t recovery_evicted; /* came back before their old connection was noticed to be lost */
+    uint64_t limits_hit;       /* rooms_max, namespaces_max; emits with more than attachments_max */
 };
 
 struct sio_server {

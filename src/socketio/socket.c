@@ -14,6 +14,8 @@
  */
 #include "socketio/socket.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -21,6 +23,7 @@
 #include "socketio/connect.h"
 #include "socketio/encode.h"
 #include "socketio/lifecycle.h"
+#include "socketio/recovery.h"
 
 /* --- Life --- */
 
@@ -30,14 +33,26 @@ static bool is_empty_object(str json)
     return json.n == 2 && json.p[0] == '{';
 }
 
-struct sio_socket *sio_socket_new(struct sio_namespace *n, struct sio_client *c, str auth)
+static struct sio_socket *socket_alloc(struct sio_namespace *n)
+{
+    struct sio_recoverable *s;
+
+    sio_recovery_start(n);
+    if (!n->recovery)
+        return mem_alloc(sizeof(struct sio_socket));
+    s = mem_alloc(sizeof *s);
+    s->record = NULL;
+    return &s->socket;
+}
+
+static struct sio_socket *socket_new(struct sio_namespace *n, struct sio_client *c, str auth)
 {
     struct sio_server *io = n->server;
-    struct sio_socket *s = mem_alloc(sizeof *s);
+    struct sio_socket *s = socket_alloc(n);
 
     *s = (struct sio_socket){ .nsp = n, .client = c, .next = c->sockets };
+    s->recoverable = n->recovery != NULL;
     hub_member_init(&s->member);
-    random_name(s->id, sizeof s->id);
     s->ref = id_add(&io->sockets, s);
     if (auth.n && !is_empty_object(auth)) {
         s->auth = mem_dup(auth.p, auth.n);
@@ -46,6 +61,24 @@ struct sio_socket *sio_socket_new(struct sio_namespace *n, struct sio_client *c,
     c->sockets = s;
     c->memberships++;
     n->population++;
+    return s;
+}
+
+struct sio_socket *sio_socket_new(struct sio_namespace *n, struct sio_client *c, str auth)
+{
+    struct sio_socket *s = socket_new(n, c, auth);
+
+    random_name(s->id, sizeof s->id);
+    if (s->recoverable)
+        sio_record_new(n->recovery, s);
+    return s;
+}
+
+struct sio_socket *sio_socket_resume(struct sio_record *rec, struct sio_client *c, str auth)
+{
+    struct sio_socket *s = socket_new(rec->in->nsp, c, auth);
+
+    sio_record_resume(rec, s);
     return s;
 }
 
@@ -72,13 +105,16 @@ static void own_room_left(struct sio_socket *s)
 
 static void send_connect(struct sio_socket *s)
 {
-    char json[8 + SIO_ID_LEN + 2] = "{\"sid\":\"";
+    const struct sio_record *rec = sio_record_of(s);
+    char json[2 * SIO_ID_LEN + 32];
+    int n = rec ? snprintf(json, sizeof json, "{\"sid\":\"%.*s\",\"pid\":\"%.*s\"}", SIO_ID_LEN,
+                           s->id, SIO_ID_LEN, rec->pid)
+                : snprintf(json, sizeof json, "{\"sid\":\"%.*s\"}", SIO_ID_LEN, s->id);
+    struct sio_data data = { .json = { json, (size_t)n } };
 
-    memcpy(json + 8, s->id, SIO_ID_LEN);
-    memcpy(json + 8 + SIO_ID_LEN, "\"}", 2);
     (void)sio_send(s->client,
-                   &(struct sio_outgoing){ SIO_CONNECT, s->nsp->name, SIO_NO_ID,
-                                           &(struct sio_data){ .json = { json, sizeof json } } },
+                   &(struct sio_outgoing){
+                       .type = SIO_CONNECT, .nsp = s->nsp->name, .id = SIO_NO_ID, .data = &data },
                    0); /* a full queue ends the connection, and s with it, from the loop */
 }
 
@@ -89,12 +125,14 @@ void sio_socket_accept(struct sio_socket *s)
 
     ASSERT(s->state == SIO_SOCKET_CONNECTING);
     s->state = SIO_SOCKET_CONNECTED;
+    sio_record_joined(s); /* 2.6: what was missed goes before the reply */
     map_put(&n->by_id, sio_socket_id(s), s);
     hub_enter(&n->hub, &s->member);
     io->stats.connects++;
     io->stats.sockets_open++;
     sio_client_joined(s->client);
-    own_room_joined(s);
+    if (!s->left_own_room) /* as one who came back may have */
+        own_room_joined(s);
     send_connect(s);
     if (s->state == SIO_SOCKET_CONNECTED) /* unless who listens to rooms had it leave */
         io->events->on_connection(s);
@@ -108,7 +146,8 @@ static void vanish(struct sio_socket *s)
     id_remove(&io->sockets, s->ref);
     sio_bury(&io->graves, s->auth);
     sio_bury(&io->graves, s);
-    sio_namespace_shrink(s->nsp);
+    if (!sio_record_part(s))
+        sio_namespace_shrink(s->nsp);
 }
 
 void sio_socket_abandon(struct sio_socket *s)
@@ -121,6 +160,7 @@ void sio_socket_abandon(struct sio_socket *s)
     hub_exit(&s->nsp->hub, &s->member); /* 2.2: rooms are dropped if the connect fails */
     sio_client_remove(s->client, s);
     sio_acks_fail(s);
+    sio_record_abandoned(s);
     if (io->events->on_abandon)
         io->events->on_abandon(s);
     vanish(s);
@@ -134,6 +174,7 @@ void sio_socket_end(struct sio_socket *s, const char *reason, const char *descri
     ASSERT(s->state == SIO_SOCKET_CONNECTED);
     s->state = SIO_SOCKET_LEAVING;
     io->events->on_disconnecting(s, reason, description);
+    sio_record_save(s, reason);
     map_remove(&n->by_id, sio_socket_id(s));
     hub_exit(&n->hub, &s->member);
     if (!s->left_own_room)
@@ -148,8 +189,9 @@ void sio_socket_end(struct sio_socket *s, const char *reason, const char *descri
 
 static void leave_politely(struct sio_socket *s)
 {
-    (void)sio_send(s->client,
-                   &(struct sio_outgoing){ SIO_DISCONNECT, s->nsp->name, SIO_NO_ID, NULL }, 0);
+    struct sio_outgoing p = { .type = SIO_DISCONNECT, .nsp = s->nsp->name, .id = SIO_NO_ID };
+
+    (void)sio_send(s->client, &p, 0);
     /* 2.1: to the peer the whole namespace is gone, also what an overlapping CONNECT made. */
     sio_client_leave(s->client, s->nsp, "server namespace disconnect");
 }
@@ -205,6 +247,39 @@ static bool may_send(const struct sio_socket *s)
     return s->state <= SIO_SOCKET_CONNECTED;
 }
 
+/* 2.6: with its offset, and kept in case it gets lost. */
+static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned flags)
+{
+    struct sio_server *io = s->nsp->server;
+    struct hub_audience to = { .only = sio_socket_id(s) };
+    struct sio_outgoing p = {
+        .type = SIO_EVENT, .nsp = s->nsp->name, .id = SIO_NO_ID, .data = data
+    };
+    struct sio_stamp stamp;
+    struct sio_frames f;
+    int err;
+
+    sio_stamp_make(s->nsp, s, flags, &stamp);
+    p.offset = (str){ stamp.text, sizeof stamp.text };
+    if (!stamp.keep)
+        return sio_send(s->client, &p, flags);
+    if ((err = sio_encode(io, &p, &f)) < 0)
+        return err;
+    sio_stamp_keep(s->nsp, &stamp, &f, &to);
+    err = eio_session_send(&s->client->session, f.msgs, f.count);
+    sio_frames_free(&f);
+    return err;
+}
+
+static int send_now(struct sio_socket *s, const struct sio_data *data, unsigned flags, int64_t id)
+{
+    struct sio_outgoing p = { .type = SIO_EVENT, .nsp = s->nsp->name, .id = id, .data = data };
+
+    if (s->recoverable && id == SIO_NO_ID)
+        return send_kept(s, data, flags);
+    return sio_send(s->client, &p, flags);
+}
+
 int sio_socket_send_event(struct sio_socket *s, const struct sio_data *data, unsigned flags,
                           int64_t id)
 {
@@ -215,7 +290,7 @@ int sio_socket_send_event(struct sio_socket *s, const struct sio_data *data, uns
         io->events->on_outgoing(s, data);
     if (!may_send(s))
         return ATR_ECLOSED;
-    err = sio_send(s->client, &(struct sio_outgoing){ SIO_EVENT, s->nsp->name, id, data }, flags);
+    err = send_now(s, data, flags, id);
     if (err == 0)
         io->stats.events_out++;
     return err;
@@ -228,11 +303,12 @@ int sio_socket_emit(struct sio_socket *s, const struct sio_data *data, unsigned 
 
 int sio_socket_ack(struct sio_socket *s, int64_t ack, const struct sio_data *data)
 {
+    struct sio_outgoing p = { .type = SIO_ACK, .nsp = s->nsp->name, .id = ack, .data = data };
     int err;
 
     if (s->state != SIO_SOCKET_CONNECTED)
         return ATR_ECLOSED;
-    err = sio_send(s->client, &(struct sio_outgoing){ SIO_ACK, s->nsp->name, ack, data }, 0);
+    err = sio_send(s->client, &p, 0);
     if (err == 0)
         s->nsp->server->stats.acks_out++;
     return err;
@@ -261,6 +337,7 @@ int sio_socket_join(struct sio_socket *s, str room)
     if (is_own_room(s, room)) {
         if (s->left_own_room) {
             s->left_own_room = false;
+            sio_recovery_moved(s, room, true);
             own_room_joined(s);
         }
         return 0;
@@ -269,16 +346,19 @@ int sio_socket_join(struct sio_socket *s, str room)
         io->stats.limits_hit++;
         return ATR_ELIMIT;
     }
-    (void)hub_join(&s->nsp->hub, &s->member, room); /* already in is fine */
+    if (hub_join(&s->nsp->hub, &s->member, room))
+        sio_recovery_moved(s, room, true);
     return 0;
 }
 
 void sio_socket_leave(struct sio_socket *s, str room)
 {
     if (!is_own_room(s, room)) {
-        (void)hub_leave(&s->nsp->hub, &s->member, room);
+        if (hub_leave(&s->nsp->hub, &s->member, room))
+            sio_recovery_moved(s, room, false);
     } else if (in_own_room(s)) {
         s->left_own_room = true;
+        sio_recovery_moved(s, room, false);
         own_room_left(s);
     }
 }

@@ -56,6 +56,8 @@ struct sio_socket {
     uint32_t auth_len;
     uint8_t state; /* enum sio_socket_state */
     bool left_own_room;
+    bool recoverable; /* internal: it is a struct sio_recoverable */
+    bool recovered;   /* the client came back as who it was (2.6) */
     char id[SIO_ID_LEN];
 };
 
@@ -96,6 +98,11 @@ void sio_socket_leave(struct sio_socket *s, str room); /* its own id's room too 
 bool sio_socket_in(const struct sio_socket *s, str room);
 /* Calls fn for its own id (unless left) and each room; fn must not change its rooms. */
 void sio_socket_rooms(const struct sio_socket *s, void (*fn)(void *arg, str room), void *arg);
+/* In on_disconnect and on_abandon: leaves something for the socket as which the client may come
+ * back; on_forgotten gets it if it does not. ATR_ECLOSED: it cannot come back. */
+int sio_socket_keep(struct sio_socket *s, void *data);
+/* Takes what was left; NULL: nothing. */
+void *sio_socket_kept(struct sio_socket *s);
 /* close: the whole connection, else this namespace only. A no-op unless connected. */
 void sio_socket_disconnect(struct sio_socket *s, bool close);
 

@@ -152,6 +152,12 @@ static void on_outgoing(struct sio_socket *s, const struct sio_data *data)
         g->on_outgoing(g, s);
 }
 
+static void on_forgotten(struct sio_namespace *n, void *data)
+{
+    assert_non_null(data);
+    note(n->server->user, "forgotten(%.*s)", STR_ARG(n->name));
+}
+
 static void on_drain(struct sio_socket *s)
 {
     note(rig_of(s), "drain(%.*s)", STR_ARG(s->nsp->name));
@@ -168,6 +174,7 @@ static const struct sio_events events = {
     .on_namespace = on_namespace,
     .on_namespace_gone = on_namespace_gone,
     .on_outgoing = on_outgoing,
+    .on_forgotten = on_forgotten,
     .on_drain = on_drain,
 };
 

@@ -1,0 +1,442 @@
+/* socketio/record.c - the record of a socket: saved when the connection is lost, claimed by the
+ * client that comes back.
+ *
+ * Only who knows the private id (pid) can claim it, once: the record then belongs to the new
+ * socket, and a second claim finds it taken. A claim cuts the old connection if the server has not
+ * noticed its loss, and all that hung on it is saved as if it had.
+ *
+ * Start reading at sio_record_claim() and sio_record_save().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "socketio/record.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "proto/json.h"
+#include "socketio/client.h"
+#include "socketio/lifecycle.h"
+
+/* Records of clients that are away may take this part of what the stream may. */
+enum { SAVED_SHARE = 4 };
+/* Two that come back as the same one must not cut each other's connection for ever: for so long the
+ * first is taken to be well. */
+enum { SETTLE_MS = 2000 };
+
+static str pid_of(const struct sio_record *rec)
+{
+    return (str){ rec->pid, SIO_ID_LEN };
+}
+
+static struct sio_server *server_of(const struct sio_record *rec)
+{
+    return rec->in->nsp->server;
+}
+
+static size_t bytes_of(const struct sio_record *rec)
+{
+    return sizeof *rec + rec->rooms_bytes;
+}
+
+void sio_record_new(struct sio_recovery *r, struct sio_socket *s)
+{
+    struct sio_record *rec = mem_zalloc(sizeof *rec);
+
+    rec->in = r;
+    rec->socket = s;
+    rec->state = SIO_RECORD_JOINING;
+    rec->cursor = rec->after = r->stream.last;
+    list_init(&rec->link);
+    memcpy(rec->id, s->id, SIO_ID_LEN);
+    random_name(rec->pid, SIO_ID_LEN);
+    map_put(&r->by_pid, pid_of(rec), rec);
+    ((struct sio_recoverable *)s)->record = rec;
+}
+
+static void forget_rooms(struct sio_record *rec)
+{
+    mem_free(rec->rooms);
+    rec->rooms = NULL;
+    rec->rooms_bytes = 0;
+}
+
+static void forget_data(struct sio_record *rec)
+{
+    const struct sio_events *events = server_of(rec)->events;
+    void *data = rec->data;
+
+    rec->data = NULL;
+    if (data && events->on_forgotten)
+        events->on_forgotten(rec->in->nsp, data);
+}
+
+static void record_free(struct sio_record *rec)
+{
+    ASSERT(list_empty(&rec->link));
+    forget_data(rec);
+    (void)map_remove(&rec->in->by_pid, pid_of(rec));
+    if (rec->socket)
+        ((struct sio_recoverable *)rec->socket)->record = NULL;
+    forget_rooms(rec);
+    mem_free(rec);
+}
+
+static void unsave(struct sio_record *rec)
+{
+    list_remove(&rec->link);
+    rec->in->saved_bytes -= bytes_of(rec);
+}
+
+bool sio_record_drop(struct sio_record *rec)
+{
+    struct sio_server *io = server_of(rec);
+    struct sio_namespace *n = rec->in->nsp;
+    bool alone = rec->socket == NULL; /* else the socket is counted, and still to go */
+
+    unsave(rec);
+    record_free(rec);
+    io->stats.recovery_expired++;
+    if (alone)
+        sio_namespace_shrink(n);
+    return n->gone;
+}
+
+/* --- Rooms, as one block: a length, the name, and so on --- */
+
+struct packing {
+    char *at;
+    size_t bytes;
+};
+
+static void measure_room(void *arg, str room)
+{
+    struct packing *p = arg;
+
+    p->bytes += sizeof(uint32_t) + room.n;
+}
+
+static void pack_room(void *arg, str room)
+{
+    struct packing *p = arg;
+    uint32_t n = (uint32_t)room.n;
+
+    memcpy(p->at, &n, sizeof n);
+    if (n)
+        memcpy(p->at + sizeof n, room.p, n);
+    p->at += sizeof n + n;
+}
+
+static void pack_rooms(struct sio_record *rec, const struct sio_socket *s)
+{
+    struct packing p = { 0 };
+
+    forget_rooms(rec);
+    sio_socket_rooms(s, measure_room, &p);
+    if (p.bytes == 0)
+        return;
+    rec->rooms = p.at = mem_alloc(p.bytes);
+    rec->rooms_bytes = p.bytes;
+    sio_socket_rooms(s, pack_room, &p);
+}
+
+static bool next_room(const struct sio_record *rec, size_t *at, str *room)
+{
+    uint32_t n;
+
+    if (*at == rec->rooms_bytes)
+        return false;
+    memcpy(&n, rec->rooms + *at, sizeof n);
+    *room = (str){ rec->rooms + *at + sizeof n, n };
+    *at += sizeof n + n;
+    return true;
+}
+
+/* --- Losing the connection --- */
+
+static bool comes_back_from(const char *reason)
+{
+    /* Not from namespace disconnects: those were meant. */
+    static const enum eio_reason reasons[] = { EIO_TRANSPORT_CLOSE, EIO_TRANSPORT_ERROR,
+                                               EIO_PING_TIMEOUT, EIO_FORCED_CLOSE,
+                                               EIO_FORCED_SERVER_CLOSE };
+
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (strcmp(reason, eio_reason_text(reasons[i])) == 0)
+            return true;
+    }
+    return false; /* "server shutting down": there is nowhere to come back to */
+}
+
+/* In the order of their loss, which is also that of their end: the time that they are given is one
+ * for all. A record that goes back to wait has lost its connection earlier. */
+static void save(struct sio_record *rec)
+{
+    struct sio_recovery *r = rec->in;
+    struct list *at = r->saved.prev;
+
+    rec->state = SIO_RECORD_SAVED;
+    while (at != &r->saved && container_of(at, struct sio_record, link)->ended_ms > rec->ended_ms)
+        at = at->prev;
+    list_append(at->next, &rec->link);
+    r->saved_bytes += bytes_of(rec);
+    sio_recovery_clean_later(r);
+    while (r->saved_bytes > r->stream.bytes_max / SAVED_SHARE && r->saved.next != &rec->link)
+        (void)sio_record_drop(container_of(r->saved.next, struct sio_record, link));
+}
+
+void sio_record_save(struct sio_socket *s, const char *reason)
+{
+    struct sio_record *rec = sio_record_of(s);
+    struct sio_server *io = s->nsp->server;
+    uint64_t now = io->engine.loop->now_ms, beat = sio_heartbeat_ms(io);
+
+    if (!rec || io->closing || !comes_back_from(reason))
+        return;
+    pack_rooms(rec, s);
+    rec->ended_ms = now;
+    if (now - rec->joined_ms >= beat)
+        rec->safe_ms = now - beat;
+    io->stats.recovery_saved++;
+    save(rec);
+}
+
+void sio_record_abandoned(struct sio_socket *s)
+{
+    struct sio_record *rec = sio_record_of(s);
+
+    if (!rec || !s->recovered || s->nsp->server->closing)
+        return;
+    save(rec);
+}
+
+bool sio_record_part(struct sio_socket *s)
+{
+    struct sio_record *rec = sio_record_of(s);
+
+    if (!rec)
+        return false;
+    if (rec->state == SIO_RECORD_SAVED) {
+        rec->socket = NULL;
+        ((struct sio_recoverable *)s)->record = NULL;
+        return true;
+    }
+    record_free(rec);
+    return false;
+}
+
+/* --- Coming back --- */
+
+static str text_member(str object, str name, struct buf *scratch)
+{
+    str value = json_get(object, name), text = { 0 };
+
+    if (!value.p || json_string(value, scratch, &text) < 0)
+        return (str){ 0 };
+    return text;
+}
+
+/* A connection that the client has given up, unless it is the one that asks. Callbacks run. */
+static void cut_old(struct sio_record *rec, const struct sio_client *c)
+{
+    struct sio_client *old = rec->socket->client;
+
+    if (old == c)
+        return;
+    server_of(rec)->stats.recovery_evicted++;
+    eio_session_close(&old->session, EIO_TRANSPORT_CLOSE, true);
+}
+
+struct missed {
+    struct sio_client *to;
+    size_t packets, bytes;
+};
+
+static void count_missed(void *arg, struct msg *const *msgs, size_t n)
+{
+    struct missed *m = arg;
+
+    m->packets += n;
+    for (size_t i = 0; i < n; i++)
+        m->bytes += msgs[i]->len;
+}
+
+static void send_missed(void *arg, struct msg *const *msgs, size_t n)
+{
+    struct missed *m = arg;
+
+    m->packets++;
+    (void)eio_session_send(&m->to->session, msgs, n); /* a full queue ends the session */
+}
+
+static size_t each_missed(const struct sio_record *rec,
+                          void (*fn)(void *arg, struct msg *const *msgs, size_t n),
+                          struct missed *m)
+{
+    struct hub_reader reader = { .name = { rec->id, SIO_ID_LEN } };
+    str *rooms, room;
+    size_t at = 0, found;
+
+    while (next_room(rec, &at, &room))
+        reader.group_count++;
+    reader.groups = rooms = mem_alloc((reader.group_count + 1) * sizeof *rooms);
+    for (at = 0; next_room(rec, &at, rooms); rooms++)
+        continue;
+    found = hub_stream_each(&rec->in->stream, rec->after, &reader, fn, m);
+    mem_free((str *)(uintptr_t)reader.groups);
+    return found;
+}
+
+/* Whether all that it missed is still there, and no more than a connection may be sent. */
+static bool can_catch_up(struct sio_record *rec, str offset)
+{
+    const struct hub_stream *s = &rec->in->stream;
+    struct missed m = { 0 };
+    uint64_t number = 0;
+
+    switch (offset.p ? sio_offset_read(rec->in, offset, &number) : SIO_OFFSET_FOREIGN) {
+    case SIO_OFFSET_NONE:
+        return false;
+    case SIO_OFFSET_FOREIGN:
+        number = 0;
+        break;
+    case SIO_OFFSET_OURS:
+        break;
+    }
+    rec->after = number > rec->cursor ? number : rec->cursor;
+    if (!hub_stream_holds(s, rec->after, rec->safe_ms))
+        return false;
+    each_missed(rec, count_missed, &m);
+    return m.bytes < server_of(rec)->engine.options.queue_bytes_max / 2 &&
+           m.packets < EIO_MSGS_MAX / 2;
+}
+
+static bool just_came_back(const struct sio_record *rec)
+{
+    return rec->state == SIO_RECORD_LIVE && rec->socket->recovered &&
+           server_of(rec)->engine.loop->now_ms - rec->joined_ms < SETTLE_MS;
+}
+
+/* The saved record of that pid, once a connection that still holds it is cut. */
+static struct sio_record *find_saved(struct sio_namespace *n, const struct sio_client *c, str pid)
+{
+    struct sio_record *rec = map_get(&n->recovery->by_pid, pid);
+
+    if (rec && rec->state == SIO_RECORD_LIVE && !just_came_back(rec)) {
+        cut_old(rec, c);
+        rec = n->gone || c->closing ? NULL : map_get(&n->recovery->by_pid, pid);
+    }
+    return rec && rec->state == SIO_RECORD_SAVED ? rec : NULL;
+}
+
+struct sio_record *sio_record_claim(struct sio_namespace *n, struct sio_client *c, str auth)
+{
+    struct sio_stats *stats = &n->server->stats;
+    struct buf pid_scratch = { 0 }, offset_scratch = { 0 };
+    str pid = auth.n ? text_member(auth, STR("pid"), &pid_scratch) : (str){ 0 };
+    str offset = pid.n ? text_member(auth, STR("offset"), &offset_scratch) : (str){ 0 };
+    struct sio_record *rec = NULL;
+
+    if (pid.n && !(rec = find_saved(n, c, pid))) {
+        stats->recovery_unknown++;
+    } else if (rec && !can_catch_up(rec, offset)) {
+        stats->recovery_gaps++;
+        (void)sio_record_drop(rec); /* who comes back as somebody new will not ask for it again */
+        rec = NULL;
+    } else if (rec) {
+        unsave(rec);
+        rec->state = SIO_RECORD_JOINING;
+    }
+    buf_free(&pid_scratch);
+    buf_free(&offset_scratch);
+    return rec;
+}
+
+void sio_record_resume(struct sio_record *rec, struct sio_socket *s)
+{
+    size_t at = 0;
+    str room;
+
+    ASSERT(!rec->socket);
+    s->nsp->population--; /* the record has stood for a socket */
+    rec->socket = s;
+    ((struct sio_recoverable *)s)->record = rec;
+    s->recovered = s->left_own_room = true;
+    memcpy(s->id, rec->id, SIO_ID_LEN);
+    while (next_room(rec, &at, &room)) {
+        if (str_eq(room, sio_socket_id(s)))
+            s->left_own_room = false;
+        else
+            (void)hub_join(&s->nsp->hub, &s->member, room);
+    }
+}
+
+static void note_new_room(void *arg, str room)
+{
+    const struct sio_record *rec = arg;
+    size_t at = 0;
+    str old;
+
+    while (next_room(rec, &at, &old)) {
+        if (str_eq(old, room))
+            return;
+    }
+    sio_recovery_moved(rec->socket, room, true);
+}
+
+/* Rooms that a middleware had it join or leave: from now on. */
+static void note_moves(const struct sio_record *rec, const struct sio_socket *s)
+{
+    size_t at = 0;
+    str room;
+
+    while (next_room(rec, &at, &room)) {
+        if (!sio_socket_in(s, room))
+            sio_recovery_moved(s, room, false);
+    }
+    sio_socket_rooms(s, note_new_room, (void *)(uintptr_t)rec);
+}
+
+void sio_record_joined(struct sio_socket *s)
+{
+    struct sio_record *rec = sio_record_of(s);
+    struct sio_server *io = s->nsp->server;
+    struct missed m = { .to = s->client };
+
+    if (!rec)
+        return;
+    rec->state = SIO_RECORD_LIVE;
+    rec->joined_ms = io->engine.loop->now_ms;
+    if (!s->recovered) {
+        rec->cursor = rec->in->stream.last;
+        return;
+    }
+    each_missed(rec, send_missed, &m);
+    note_moves(rec, s);
+    forget_rooms(rec);
+    io->stats.recoveries++;
+    io->stats.recovery_packets += m.packets;
+}
+
+/* --- What the application keeps --- */
+
+int sio_socket_keep(struct sio_socket *s, void *data)
+{
+    struct sio_record *rec = sio_record_of(s);
+
+    if (!rec || rec->state != SIO_RECORD_SAVED)
+        return ATR_ECLOSED;
+    forget_data(rec);
+    rec->data = data;
+    return 0;
+}
+
+void *sio_socket_kept(struct sio_socket *s)
+{
+    struct sio_record *rec = sio_record_of(s);
+    void *data = rec ? rec->data : NULL;
+
+    if (rec)
+        rec->data = NULL;
+    return data;
+}
