@@ -101,7 +101,7 @@ static void give_tls(const struct walk *w)
     COUNTER("tls_handshakes", "", "TLS handshakes completed", tls_stats.handshakes);
     COUNTER("tls_resumed", "", "Of these, by resumption", tls_stats.resumed);
     COUNTER("tls_errors", "reason=\"handshake\"", "TLS connections that failed",
-            tls_stats.handshake_failures);
+            tls_stats.handshake_failures - tls_stats.handshake_timeouts - tls_stats.plain_http);
     COUNTER("tls_errors", "reason=\"timeout\"", "TLS connections that failed",
             tls_stats.handshake_timeouts);
     COUNTER("tls_errors", "reason=\"plain_http\"", "TLS connections that failed",
@@ -122,6 +122,13 @@ static void give_websocket(const struct walk *w, const struct gateway_stats *g)
     COUNTER("ws_errors", "reason=\"encoding\"", "WebSocket connections failed",
             ws_stats.encoding_errors);
     COUNTER("ws_errors", "reason=\"too_big\"", "WebSocket connections failed", ws_stats.too_big);
+    COUNTER("ws_deflated", "", "WebSocket messages compressed", ws_stats.deflated);
+    COUNTER("ws_deflate_shared", "", "Compressed messages sent again", ws_stats.deflated_shared);
+    COUNTER("ws_deflate_bytes", "state=\"plain\"", "Bytes of messages compressed",
+            ws_stats.deflated_from);
+    COUNTER("ws_deflate_bytes", "state=\"packed\"", "Bytes of messages compressed",
+            ws_stats.deflated_to);
+    COUNTER("ws_inflated", "", "Compressed WebSocket messages received", ws_stats.inflated);
     GAUGE("websocket_connections", "", "Open connections of plain WebSocket endpoints", g->open);
     COUNTER("websocket_opened", "", "Connections of plain WebSocket endpoints", g->opened);
     COUNTER("websocket_refused", "", "Handshakes refused by the application", g->refused);

@@ -70,6 +70,7 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(transports,                   SHAPE, ENGINE, "[\"polling\",\"websocket\"]", 0,   0,          "transports that clients may use") \
     X(allowUpgrades,                BOOL,  ENGINE, "true",                        0,   0,          "polling sessions may upgrade to WebSocket") \
     X(httpCompression,              SHAPE, ENGINE, "{\"threshold\":1024}",        0,   0,          "gzip or deflate for polling answers of at least threshold bytes; false: off") \
+    X(perMessageDeflate,            SHAPE, ENGINE, "false",                       0,   0,          "compression of WebSocket messages: true, or threshold (1024), serverNoContextTakeover (true), clientNoContextTakeover (false), serverMaxWindowBits (15), clientMaxWindowBits (15), level (6), memLevel (8)") \
     X(cors,                         SHAPE, ENGINE, "false",                       0,   0,          "cross-origin answers: origin, methods, allowedHeaders, exposedHeaders, credentials, maxAge") \
     X(cookie,                       SHAPE, ENGINE, "false",                       0,   0,          "session cookie of the polling handshake: true, a name, or name, path, domain, httpOnly, secure, sameSite, maxAge")
 /* clang-format on */

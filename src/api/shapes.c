@@ -237,6 +237,79 @@ static int cookie_of(str json, struct arena *strings, struct eio_cookie *c, char
     return 0;
 }
 
+/* Members of perMessageDeflate that are numbers. */
+static const struct number {
+    const char *name;
+    int64_t min, max;
+} deflate_numbers[] = {
+    { "threshold", 0, INT32_MAX },
+    { "serverMaxWindowBits", 9, 15 },
+    { "clientMaxWindowBits", 8, 15 },
+    { "level", 1, 9 },
+    { "memLevel", 1, 9 },
+};
+
+static int deflate_number(const struct json_iter *it, struct ws_deflate_options *o, char *why)
+{
+    const size_t count = sizeof deflate_numbers / sizeof *deflate_numbers;
+    const struct number *n = deflate_numbers;
+    int64_t number;
+
+    while (n < deflate_numbers + count && !json_string_is(it->key, str_of(n->name)))
+        n++;
+    if (n == deflate_numbers + count)
+        return err_why(why, ATR_EUNKNOWN, "setting \"perMessageDeflate\" has no member %.*s",
+                       STR_ARG(it->key));
+    if (json_integer(it->value, &number) < 0 || number < n->min || number > n->max)
+        return err_why(why, ATR_ERANGE,
+                       "setting \"perMessageDeflate\": %s must be a number from %d to %d", n->name,
+                       (int)n->min, (int)n->max);
+    switch (n - deflate_numbers) {
+    case 0:
+        o->threshold = (uint32_t)number;
+        break;
+    case 1:
+        o->server_max_window_bits = (uint8_t)number;
+        break;
+    case 2:
+        o->client_max_window_bits = (uint8_t)number;
+        break;
+    case 3:
+        o->level = (uint8_t)number;
+        break;
+    default:
+        o->mem_level = (uint8_t)number;
+    }
+    return 0;
+}
+
+static int deflate_of(str json, struct ws_deflate_options *o, char *why)
+{
+    enum json_type type = json_type_of(json);
+    struct json_iter it;
+    int err;
+
+    *o = WS_DEFLATE_OPTIONS_DEFAULT;
+    o->enabled = type != JSON_FALSE;
+    if (type == JSON_TRUE || type == JSON_FALSE)
+        return 0;
+    if (type != JSON_OBJECT)
+        return err_why(why, ATR_ETYPE,
+                       "setting \"perMessageDeflate\" must be true, false or an object");
+    json_iter_init(&it, json);
+    while (json_iter_next(&it)) {
+        if (json_string_is(it.key, STR("serverNoContextTakeover")))
+            err = bool_of("perMessageDeflate", &it, &o->server_no_context_takeover, why);
+        else if (json_string_is(it.key, STR("clientNoContextTakeover")))
+            err = bool_of("perMessageDeflate", &it, &o->client_no_context_takeover, why);
+        else
+            err = deflate_number(&it, o, why);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
 static int add_transport(str name, uint8_t *out, char *why)
 {
     if (str_eq(name, STR("polling")))
@@ -312,6 +385,8 @@ int shape_check(enum setting_name n, str json, char *why)
         err = transports_of(json, &o.transports, why);
     else if (n == SET_httpCompression)
         err = compression_of(json, &o.compress_min, why);
+    else if (n == SET_perMessageDeflate)
+        err = deflate_of(json, &o.deflate, why);
     else if (n == SET_tlsSni)
         err = tls_hosts_check(json, why);
     else if (n == SET_tlsMinVersion)
@@ -347,6 +422,7 @@ void shapes_engine_options(struct settings *s, struct arena *strings, struct eio
     (void)transports_of(settings_json(s, SET_transports), &o->transports,
                         NULL); /* checked when set */
     (void)compression_of(settings_json(s, SET_httpCompression), &o->compress_min, NULL);
+    (void)deflate_of(settings_json(s, SET_perMessageDeflate), &o->deflate, NULL);
     (void)cors_of(settings_json(s, SET_cors), strings, &o->cors, NULL);
     (void)cookie_of(settings_json(s, SET_cookie), strings, &o->cookie, NULL);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "ws/deflate.h"
 
 enum { EIO_POLLING = 1, EIO_WEBSOCKET = 2 };
 
@@ -54,6 +55,7 @@ struct eio_options {
     bool allow_upgrades;
     struct eio_cors cors;
     struct eio_cookie cookie;
+    struct ws_deflate_options deflate; /* off */
 };
 
 /* Node's defaults. Strings are literals. */

@@ -164,41 +164,57 @@ static const struct ws_events session_events = {
 
 /* --- Accepting --- */
 
-/* Refuses what is no WebSocket handshake. */
-static bool handshake_good(struct eio_server *e, struct http_request *r)
+struct terms {
+    struct ws_deflate_terms deflate;
+    bool agreed; /* permessage-deflate */
+};
+
+/* Refuses what is no WebSocket handshake. *terms says what to compress by, if anything. */
+static bool handshake_good(struct eio_server *e, struct http_request *r, struct terms *terms)
 {
     const char *why;
     int status;
 
-    if ((status = ws_handshake_check(r, &why)) == 0)
-        return true;
-    eio_refuse_upgrade(e, r, (unsigned)status, str_of(why));
-    return false;
+    if ((status = ws_handshake_check(r, &why)) != 0) {
+        eio_refuse_upgrade(e, r, (unsigned)status, str_of(why));
+        return false;
+    }
+    if ((status = ws_deflate_agree(&terms->deflate, r, &e->options.deflate)) < 0) {
+        eio_refuse_upgrade(e, r, 400, STR("the Sec-WebSocket-Extensions are malformed"));
+        return false;
+    }
+    terms->agreed = status > 0;
+    return true;
 }
 
 static void accept(struct ws_conn *w, struct eio_server *e, struct http_request *r,
-                   const struct ws_events *events)
+                   const struct terms *terms, const struct ws_events *events)
 {
     str offered = http1_header(&r->head, STR("sec-websocket-protocol")), first = STR("");
+    struct buf *head = eio_answer_head(e, r);
 
     if (str_cut(&offered, ',', &first))
         first = str_trim(first);
-    ws_conn_accept(w, r, buf_str(eio_answer_head(e, r)), first, e->options.message_bytes_max,
-                   events);
+    if (terms->agreed)
+        ws_deflate_answer(head, &terms->deflate);
+    ws_conn_accept(w, r, buf_str(head), first, e->options.message_bytes_max, events);
+    if (terms->agreed)
+        ws_conn_deflate(w, &terms->deflate);
 }
 
 void eio_websocket_open(struct eio_server *e, struct http_request *r, const struct eio_query *q)
 {
     struct eio_session *s;
+    struct terms terms;
     struct msg *open;
 
-    if (!handshake_good(e, r))
+    if (!handshake_good(e, r, &terms))
         return;
     s = eio_session_new(e);
     s->base64 = q->base64;
     e->stats.websocket_open++;
     (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
-    accept(&s->ws, e, r, &session_events);
+    accept(&s->ws, e, r, &terms, &session_events);
     open = eio_session_open_packet(s, false);
     ws_conn_send(&s->ws, open);
     msg_unref(open);
@@ -245,7 +261,7 @@ static void turn_away(struct eio_server *e, struct http_request *r)
     x->loop = e->loop;
     loop_job_init(&x->reap, surplus_reap);
     list_append(&e->surplus, &x->link);
-    accept(&x->ws, e, r, &events);
+    accept(&x->ws, e, r, &(struct terms){ 0 }, &events);
     ws_conn_close(&x->ws, 0, STR(""), LINGER_SHORT_MS);
 }
 
@@ -261,8 +277,9 @@ void eio_websocket_upgrade(struct eio_session *s, struct http_request *r, const 
 {
     struct eio_server *e = s->server;
     struct eio_polling *p = s->polling;
+    struct terms terms;
 
-    if (!handshake_good(e, r))
+    if (!handshake_good(e, r, &terms))
         return;
     if (!p || p->probe != EIO_PROBE_NONE || s->state != EIO_STATE_OPEN) {
         turn_away(e, r);
@@ -274,7 +291,7 @@ void eio_websocket_upgrade(struct eio_session *s, struct http_request *r, const 
     s->base64 = q->base64;
     timer_init(&p->upgrade, on_upgrade_timeout);
     loop_timer(e->loop, &p->upgrade, e->options.upgrade_timeout_ms);
-    accept(&s->ws, e, r, &session_events);
+    accept(&s->ws, e, r, &terms, &session_events);
 }
 
 /* --- Output and end --- */

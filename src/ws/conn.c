@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/slab.h"
+#include "ws/deflate.h"
 #include "ws/reader.h"
 
 _Thread_local struct ws_stats ws_stats;
@@ -36,7 +37,7 @@ static void stop_linger(struct ws_conn *w)
 {
     struct ws_linger *g = w->linger;
 
-    if (!g)
+    if (!w->close_sent || !g)
         return;
     loop_timer_stop(w->stream->loop, &g->timer);
     slab_free(g, g->class);
@@ -45,6 +46,8 @@ static void stop_linger(struct ws_conn *w)
 
 static void drop_pong(struct ws_conn *w)
 {
+    if (w->close_sent)
+        return;
     if (w->pong)
         msg_unref(w->pong);
     w->pong = NULL;
@@ -56,6 +59,8 @@ static void over(struct ws_conn *w, unsigned code, str reason)
     stop_linger(w);
     drop_pong(w);
     ws_reader_drop(w);
+    ws_deflate_free(w->deflate);
+    w->deflate = NULL;
     w->stream = NULL;
     w->events->on_close(w, code, reason, w->closing_ours);
 }
@@ -145,6 +150,7 @@ void ws_conn_abort(struct ws_conn *w)
 
     if (!s)
         return;
+    stop_linger(w);
     w->close_sent = false; /* 1006, whatever was said before */
     stream_close(s, 0);
 }
@@ -155,7 +161,7 @@ static void send_pong(struct ws_conn *w)
 {
     struct msg *m = w->pong;
 
-    if (!m || w->stream->blocked)
+    if (!m || w->close_sent || w->stream->blocked)
         return;
     w->pong = NULL;
     stream_send(w->stream, m);
@@ -234,4 +240,11 @@ void ws_conn_open(struct ws_conn *w, struct stream *s, uint32_t message_bytes_ma
     ws_stats.opened++;
     stream_give(s, &stream_events, w);
     stream_resume(s);
+}
+
+void ws_conn_deflate(struct ws_conn *w, const struct ws_deflate_terms *terms)
+{
+    ASSERT(w->stream);
+    ASSERT(!w->deflate);
+    w->deflate = ws_deflate_new(terms);
 }

@@ -16,6 +16,8 @@
 
 struct http_request;
 struct ws_conn;
+struct ws_deflate;
+struct ws_deflate_terms;
 struct ws_linger;
 
 struct ws_events {
@@ -49,12 +51,20 @@ struct ws_conn {
     bool close_sent : 1, close_received : 1, closing_ours : 1;
     bool heard : 1;      /* bytes came in; the owner may clear it, to tell the quiet ones */
     uint16_t close_code; /* what was sent or received first; 1005: an empty frame */
-    struct msg *pong;    /* answers the newest ping that could not be answered yet; NULL: none */
-    struct ws_linger *linger; /* bounds the wait for the peer's close frame; NULL: not waiting */
+    union {
+        struct msg *pong; /* until close_sent: answers the newest ping that could not be answered
+                             yet; NULL: none */
+        struct ws_linger *linger; /* from then on: bounds the wait for the peer's close frame; NULL:
+                                     not waiting */
+    };
+    struct ws_deflate *deflate; /* permessage-deflate; NULL: not agreed on */
 };
 
 struct ws_stats { /* of this thread */
     uint64_t opened, messages_in, bytes_in, protocol_errors, encoding_errors, too_big;
+    uint64_t deflated, deflated_shared;  /* messages compressed; sent again without compressing */
+    uint64_t deflated_from, deflated_to; /* bytes of those compressed, before and after */
+    uint64_t inflated;
 };
 extern _Thread_local struct ws_stats ws_stats;
 
@@ -74,6 +84,9 @@ void ws_conn_open(struct ws_conn *w, struct stream *s, uint32_t message_bytes_ma
 void ws_conn_accept(struct ws_conn *w, struct http_request *r, str extra, str protocol,
                     uint32_t message_bytes_max, const struct ws_events *events);
 
+/* Compresses from now on, as agreed in the handshake: right after ws_conn_accept(). */
+void ws_conn_deflate(struct ws_conn *w, const struct ws_deflate_terms *terms);
+
 /* A message ready for the wire: frame header and payload copied once. */
 struct msg *ws_msg(enum ws_op op, str payload);
 /* The same with room for n payload bytes, to be filled in by the caller at data + head. */
@@ -82,9 +95,16 @@ struct msg *ws_msg_reserve(enum ws_op op, size_t n);
  */
 struct msg *ws_msg_close(unsigned code, str reason);
 
-static inline void ws_conn_send(struct ws_conn *w, struct msg *m) /* borrows m */
+void ws_deflate_send(struct ws_conn *w, struct msg *m); /* internal */
+
+/* m is a text or a binary message. Borrows it. */
+static inline void ws_conn_send(struct ws_conn *w, struct msg *m)
 {
-    if (w->stream && !w->close_sent)
+    if (!w->stream || w->close_sent)
+        return;
+    if (w->deflate)
+        ws_deflate_send(w, m);
+    else
         stream_send(w->stream, m);
 }
 /* At most WS_CONTROL_MAX bytes of payload. */

@@ -7,8 +7,8 @@
  * Invariants
  *   - a callback may close or abort the connection: w->stream is NULL then and nothing of w is
  *     touched any more but that;
- *   - partial_len + frame_left <= message_bytes_max, so a peer cannot make us hold more; memory
- *     follows what has arrived, not what was announced.
+ *   - partial_len + frame_left <= message_bytes_max (a compressed message: incoming_max()), so a
+ *     peer cannot make us hold more; memory follows what has arrived, not what was announced.
  *
  * Start reading at ws_reader_feed().
  *
@@ -18,8 +18,9 @@
 
 #include "base/slab.h"
 #include "base/utf8.h"
+#include "ws/deflate.h"
 
-enum { BIT_CONTROL = 0x08 };
+enum { BIT_CONTROL = 0x08, BIT_RSV1 = 0x40 };
 
 /* --- A message that comes in pieces --- */
 
@@ -62,12 +63,36 @@ static void deliver(struct ws_conn *w, bool binary, uint8_t *data, size_t n)
     w->events->on_message(w, binary, data, n);
 }
 
+/* RFC 7692 6.2: text is checked when it is plain again. What cannot be restored is refused like a
+ * text that is none; what becomes too large, like any message that is. */
+static void deliver_compressed(struct ws_conn *w, bool binary, const uint8_t *data, size_t n)
+{
+    str plain;
+    int err;
+
+    if (w->close_sent)
+        return;
+    err = ws_deflate_open(w->deflate, str_n(data, n), w->message_bytes_max, &plain);
+    if (err < 0)
+        ws_conn_fail(w, err == ATR_ELIMIT ? 1009 : 1007);
+    else if (!binary && !utf8_valid(plain.p, plain.n))
+        ws_conn_fail(w, 1007);
+    else
+        deliver(w, binary, (uint8_t *)(uintptr_t)plain.p, plain.n);
+}
+
+/* Whether the message that gathers is a compressed one. */
+static bool gathers_compressed(const struct ws_conn *w)
+{
+    return w->deflate && w->deflate->gathering;
+}
+
 static void end_frame(struct ws_conn *w)
 {
     static uint8_t nothing[1];
     uint8_t *data = w->partial, class = w->partial_class;
     uint32_t n = w->partial_len;
-    bool binary = w->partial_op == WS_BINARY;
+    bool binary = w->partial_op == WS_BINARY, compressed = gathers_compressed(w);
 
     if (!w->frame_fin)
         return;
@@ -78,7 +103,10 @@ static void end_frame(struct ws_conn *w)
     /* The callback may end the connection: the message is taken out of it first. */
     w->partial = NULL;
     ws_reader_drop(w);
-    deliver(w, binary, data ? data : nothing, n);
+    if (compressed)
+        deliver_compressed(w, binary, data ? data : nothing, n);
+    else
+        deliver(w, binary, data ? data : nothing, n);
     if (data)
         slab_free(data, class);
 }
@@ -90,7 +118,7 @@ static size_t gather(struct ws_conn *w, uint8_t *data, size_t n)
         n = w->frame_left;
     ws_unmask(data, n, w->mask, w->mask_at);
     w->mask_at = (uint8_t)((w->mask_at + n) & 3);
-    if (w->partial_op == WS_TEXT && !utf8_feed(&w->utf8, data, n)) {
+    if (w->partial_op == WS_TEXT && !gathers_compressed(w) && !utf8_feed(&w->utf8, data, n)) {
         ws_conn_fail(w, 1007);
         return n;
     }
@@ -105,8 +133,11 @@ static size_t gather(struct ws_conn *w, uint8_t *data, size_t n)
 
 static void begin_frame(struct ws_conn *w, const struct ws_frame *f)
 {
-    if (f->op != WS_CONT)
+    if (f->op != WS_CONT) {
         w->partial_op = f->op;
+        if (w->deflate)
+            w->deflate->gathering = f->rsv1;
+    }
     memcpy(w->mask, f->mask, sizeof w->mask);
     w->mask_at = 0;
     w->frame_fin = f->fin;
@@ -120,7 +151,9 @@ static void begin_frame(struct ws_conn *w, const struct ws_frame *f)
 static void on_whole(struct ws_conn *w, const struct ws_frame *f, uint8_t *data)
 {
     ws_unmask(data, f->len, f->mask, 0);
-    if (f->op == WS_TEXT && !utf8_valid(data, f->len))
+    if (f->rsv1)
+        deliver_compressed(w, f->op == WS_BINARY, data, f->len);
+    else if (f->op == WS_TEXT && !utf8_valid(data, f->len))
         ws_conn_fail(w, 1007);
     else
         deliver(w, f->op == WS_BINARY, data, f->len);
@@ -180,16 +213,25 @@ static size_t on_control_frame(struct ws_conn *w, const struct ws_frame *f, uint
     return f->head + f->len;
 }
 
+/* How many bytes the message that comes in may have on the wire. What cannot be compressed grows a
+ * little (RFC 1951 3.2.4: 5 bytes for each stored block). */
+static uint64_t incoming_max(const struct ws_conn *w, uint8_t first_byte)
+{
+    uint64_t max = w->message_bytes_max;
+    bool compressed = w->partial_op ? gathers_compressed(w) : (first_byte & BIT_RSV1) != 0;
+
+    return w->deflate && compressed ? max + max / 1024 + 64 : max;
+}
+
 /* Reads one frame, or the head of one that is not whole yet; 0: more bytes are needed. */
 static size_t on_frame(struct ws_conn *w, uint8_t *data, size_t n)
 {
     bool control = data[0] & BIT_CONTROL;
-    struct ws_rules rules = { .server = true,
-                              .len_max = control ? (uint32_t)WS_CONTROL_MAX
-                                                 : w->message_bytes_max - w->partial_len };
+    struct ws_rules rules = { .server = true, .rsv1 = w->deflate != NULL };
     struct ws_frame f;
     enum ws_bad bad;
 
+    rules.len_max = control ? WS_CONTROL_MAX : incoming_max(w, data[0]) - w->partial_len;
     switch (ws_frame_parse(data, n, &rules, &f, &bad)) {
     case PARSE_MORE:
         return 0;

@@ -84,6 +84,11 @@ static void mistakes_are_named(void **state)
         { "tlsSni", "{\"a\":1}", "with cert and key", ATR_ETYPE },
         { "tlsSni", "{\"a\":{\"cert\":1}}", "must be a file name", ATR_ETYPE },
         { "tlsSni", "{\"a\":{\"pem\":\"x\"}}", "has no member", ATR_EUNKNOWN },
+        { "perMessageDeflate", "1", "true, false or an object", ATR_ETYPE },
+        { "perMessageDeflate", "{\"windowBits\":9}", "no member", ATR_EUNKNOWN },
+        { "perMessageDeflate", "{\"serverMaxWindowBits\":8}", "from 9 to 15", ATR_ERANGE },
+        { "perMessageDeflate", "{\"level\":true}", "from 1 to 9", ATR_ERANGE },
+        { "perMessageDeflate", "{\"clientNoContextTakeover\":1}", "true or false", ATR_ETYPE },
         { "port", "3000 3001", "not valid JSON", ATR_ESYNTAX },
     };
 
