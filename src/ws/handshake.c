@@ -14,6 +14,17 @@ static int refuse(const char **why, int status, const char *text)
     return status;
 }
 
+/* 11.3.1, 11.3.5: some fields are not to appear twice; who reads the other one sees another
+ * request. */
+static bool repeated(const struct http_head *h, str name)
+{
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < h->header_count; i++)
+        count += str_ieq(h->headers[i].name, name);
+    return count > 1;
+}
+
 int ws_handshake_check(const struct http_request *r, const char **why)
 {
     const struct http_head *h = &r->head;
@@ -30,6 +41,8 @@ int ws_handshake_check(const struct http_request *r, const char **why)
         return refuse(why, 426, "only WebSocket version 13 is spoken here");
     if (!ws_key_valid(http1_header(h, STR("Sec-WebSocket-Key"))))
         return refuse(why, 400, "the Sec-WebSocket-Key is not 16 bytes of base64");
+    if (repeated(h, STR("Sec-WebSocket-Key")) || repeated(h, STR("Sec-WebSocket-Version")))
+        return refuse(why, 400, "a header of the WebSocket handshake stands twice");
     if (h->chunked || h->length)
         return refuse(why, 400, "a WebSocket handshake has no body");
     return 0;

@@ -56,6 +56,9 @@ static void handshakes_are_checked(void **state)
         { "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
           "Sec-WebSocket-Version: 13\r\n\r\n",
           400 },
+        { "GET / HTTP/1.1\r\n" GOOD_HEADERS "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+          400 },
+        { "GET / HTTP/1.1\r\n" GOOD_HEADERS "Sec-WebSocket-Version: 13\r\n\r\n", 400 },
     };
     (void)state;
 
