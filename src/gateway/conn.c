@@ -129,6 +129,12 @@ static void end_quiet(struct gateway_conn *c)
     ws_conn_close(&c->ws, CODE_GOING_AWAY, str_of(end_texts[END_IDLE]), LINGER_SHORT_MS);
 }
 
+static bool pings(const struct gateway_options *o)
+{
+    return o->ping_interval_ms &&
+           (o->idle_timeout_ms == 0 || o->ping_interval_ms < o->idle_timeout_ms);
+}
+
 static void look_at(struct gateway_conn *c, uint32_t now_ms)
 {
     const struct gateway_options *o = &gateway_conn_endpoint(c)->options;
@@ -143,11 +149,12 @@ static void look_at(struct gateway_conn *c, uint32_t now_ms)
         return;
     }
     quiet_ms = now_ms - c->heard_ms; /* the clock's wrapping does not matter */
-    if (o->idle_timeout_ms && quiet_ms >= o->idle_timeout_ms) {
-        end_quiet(c);
-    } else if (o->ping_interval_ms && quiet_ms >= o->ping_interval_ms && !c->pinged) {
+    if (pings(o) && !c->pinged && quiet_ms >= o->ping_interval_ms) {
         c->pinged = true;
-        (void)gateway_conn_ping(c, STR("")); /* a full queue sees to itself */
+        c->heard_ms = now_ms - o->ping_interval_ms; /* a late ping leaves as long for its answer */
+        (void)gateway_conn_ping(c, STR(""));        /* a full queue sees to itself */
+    } else if (o->idle_timeout_ms && quiet_ms >= o->idle_timeout_ms) {
+        end_quiet(c);
     }
 }
 

@@ -387,8 +387,8 @@ describe("silence", () => {
 
   test("without pings: closed when it says nothing, not when it does", async () => {
     const wire = await websocket(server.port, "/quiet");
-    for (let i = 0; i < 8; i++) {
-      await sleep(50);
+    for (let i = 0; i < 15; i++) {
+      await sleep(100);
       wire.write(frame(PING, "x"));
       assert.equal((await wire.frame()).opcode, PONG);
     }

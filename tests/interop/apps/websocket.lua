@@ -102,7 +102,7 @@ serve("/allow", {
 })
 serve("/one", { maxConnections = 1 })
 serve("/beat", { pingInterval = 100, idleTimeout = 400, onPong = function(ws) pongs[ws.id] = (pongs[ws.id] or 0) + 1 end })
-serve("/quiet", { pingInterval = 0, idleTimeout = 200 })
+serve("/quiet", { pingInterval = 0, idleTimeout = 1000 })
 serve("/pong", { onPong = function(ws, payload) ws:send("pong " .. payload) end })
 serve("/cut", { maxBufferedBytes = 65536 })
 serve("/drop", { maxBufferedBytes = 65536, overflow = "drop", onDrain = function() drained = drained + 1 end })

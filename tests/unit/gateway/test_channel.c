@@ -85,6 +85,28 @@ static void leaves_when_it_closes(void **state)
     rig_close(&g);
 }
 
+/* The memory lives on for the rest of the iteration, but serves another purpose. */
+static void nothing_is_left_after_the_end(void **state)
+{
+    struct rig g;
+    struct client c;
+    struct buf names = { 0 };
+
+    (void)state;
+    rig_open(&g, NULL, false);
+    client_connect(&c, &g);
+    struct gateway_conn *conn = g.last;
+    assert_int_equal(gateway_subscribe(conn, STR("a")), 1);
+    gateway_conn_abort(conn);
+    gateway_channels(conn, note, &names);
+    assert_int_equal(names.len, 0);
+    assert_false(gateway_subscribed(conn, STR("a")));
+    assert_int_equal(gateway_unsubscribe(conn, STR("a")), 0);
+    assert_int_equal(gateway_subscribe(conn, STR("a")), ATR_ECLOSED);
+    client_close(&c);
+    rig_close(&g);
+}
+
 static void allocates_nothing_per_recipient(void **state)
 {
     struct rig g;
@@ -154,6 +176,7 @@ static void refuses_what_no_frame_holds(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(publishes_to_subscribers_only), cmocka_unit_test(leaves_when_it_closes),
+          cmocka_unit_test(nothing_is_left_after_the_end),
           cmocka_unit_test(allocates_nothing_per_recipient),
           cmocka_unit_test(an_overflow_does_not_disturb_a_walk),
           cmocka_unit_test(refuses_what_no_frame_holds))

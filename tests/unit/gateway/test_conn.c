@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "count.h"
+#include "gateway/conn.h"
 
 static void echoes_without_allocating(void **state)
 {
@@ -140,6 +141,32 @@ static void overflow_disconnects_from_the_loop(void **state)
     rig_close(&g);
 }
 
+/* What came in one read with the message whose answer did not fit is not handled any more. */
+static void an_overflow_ends_reading(void **state)
+{
+    struct gateway_options o = small_queue(GATEWAY_DISCONNECT);
+    static const uint8_t mask[4] = { 0 };
+    uint8_t all[8 * (WS_HEAD_MAX + 1020)] = { 0 }, head[WS_HEAD_MAX];
+    size_t n = 0, size;
+    struct rig g;
+    struct client c;
+
+    (void)state;
+    rig_open(&g, &o, false);
+    g.echo = true;
+    client_connect(&c, &g);
+    for (int i = 0; i < 8; i++) {
+        size = ws_frame_head_masked(head, WS_BINARY, true, 1020, mask);
+        memcpy(all + n, head, size);
+        n += size + 1020;
+    }
+    assert_int_equal(write(c.fd, all, n), n);
+    rig_await(&g, "close:1006:output queue overflow;");
+    assert_int_equal(g.gateway.stats.messages_in, 5);
+    client_close(&c);
+    rig_close(&g);
+}
+
 static void overflow_drops(void **state)
 {
     struct gateway_options o = small_queue(GATEWAY_DROP);
@@ -199,7 +226,7 @@ static void pings_the_quiet_and_closes_the_dead(void **state)
     uint64_t dead_id = g.last->id;
     client_connect(&alive, &g);
     struct gateway_conn *conn = g.last;
-    for (int i = 0; i < 8; i++) { /* it answers each ping */
+    for (int i = 0; i < 16; i++) { /* it answers each ping, for longer than silence may last */
         assert_frame(&alive, WS_PING, "");
         client_frame(&alive, WS_PONG, STR(""));
     }
@@ -219,6 +246,43 @@ static void pings_the_quiet_and_closes_the_dead(void **state)
     rig_close(&g);
 }
 
+/* A server that was stopped for long asks before it thinks a peer dead. */
+static void a_late_ping_leaves_time_for_the_answer(void **state)
+{
+    struct gateway_options o = GATEWAY_OPTIONS_DEFAULT;
+    struct rig g;
+    struct client c;
+
+    (void)state;
+    o.ping_interval_ms = 10000;
+    o.idle_timeout_ms = 60000;
+    rig_open(&g, &o, false);
+    client_connect(&c, &g);
+    g.last->ws.heard = false;
+    g.last->heard_ms -= 120000;
+    gateway_sweep(&g.gateway.sweep);
+    gateway_sweep(&g.gateway.sweep);
+    assert_frame(&c, WS_PING, "");
+    client_silent(&c);
+    assert_int_equal(g.gateway.stats.idle_timeouts, 0);
+    g.last->heard_ms -= 60000;
+    gateway_sweep(&g.gateway.sweep);
+    assert_int_equal(client_next(&c).op, WS_CLOSE);
+    assert_int_equal(g.gateway.stats.pings, 1);
+    client_close(&c);
+    rig_close(&g);
+
+    o.idle_timeout_ms = 5000; /* shorter than the ping's: nobody is pinged */
+    rig_open(&g, &o, false);
+    client_connect(&c, &g);
+    g.last->ws.heard = false;
+    g.last->heard_ms -= 11000;
+    gateway_sweep(&g.gateway.sweep);
+    assert_int_equal(client_next(&c).op, WS_CLOSE);
+    client_close(&c);
+    rig_close(&g);
+}
+
 static void no_timer_runs_for_nobody(void **state)
 {
     struct gateway_options o = GATEWAY_OPTIONS_DEFAULT;
@@ -232,6 +296,10 @@ static void no_timer_runs_for_nobody(void **state)
     client_connect(&c, &g);
     assert_true(timer_running(&g.gateway.sweep));
     assert_int_equal(g.gateway.sweep_ms, 10);
+    struct gateway_endpoint patient;
+    o.ping_interval_ms = 80000;
+    gateway_endpoint_init(&patient, &g.gateway, &o, &g.events, &g);
+    assert_int_equal(g.gateway.sweep_ms, 10); /* the shortest interval decides */
     client_close(&c);
     rig_await(&g, "close:");
     for (int i = 0; i < 1000 && timer_running(&g.gateway.sweep); i++)
@@ -284,8 +352,10 @@ static void what_an_idle_connection_costs(void **state)
 
 TEST_MAIN(cmocka_unit_test(echoes_without_allocating), cmocka_unit_test(closes_in_good_order),
           cmocka_unit_test(tells_what_the_peer_said), cmocka_unit_test(pings),
-          cmocka_unit_test(overflow_disconnects_from_the_loop), cmocka_unit_test(overflow_drops),
+          cmocka_unit_test(overflow_disconnects_from_the_loop),
+          cmocka_unit_test(an_overflow_ends_reading), cmocka_unit_test(overflow_drops),
           cmocka_unit_test(drains), cmocka_unit_test(pings_the_quiet_and_closes_the_dead),
+          cmocka_unit_test(a_late_ping_leaves_time_for_the_answer),
           cmocka_unit_test(no_timer_runs_for_nobody),
           cmocka_unit_test(a_callback_may_abort_another),
           cmocka_unit_test(what_an_idle_connection_costs))
