@@ -12,6 +12,7 @@ option() {
 
 if [ "$(option prefix)" != "$prefix" ]; then
     meson setup "$build" --reconfigure --prefix="$prefix" >/dev/null
+    ninja -C "$build" build.ninja >/dev/null
 fi
 ninja -C "$build" --quiet atrium library
 meson install -C "$build" --quiet --no-rebuild
