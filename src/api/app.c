@@ -34,12 +34,12 @@ static void grace_over(struct timer *t)
     loop_stop(&app->loop);
 }
 
-/* While closing: stop as soon as nobody is connected any more. */
+/* While closing: stop as soon as nobody is connected any more and all that was said is written. */
 static void look_closed(struct timer *t)
 {
     atr_app *app = container_of(t, atr_app, closed);
 
-    if (io_idle(app) && app->http.stats.connections_open == 0)
+    if (io_idle(app) && app->http.stats.connections_open == 0 && stream_ends_written(&app->loop))
         loop_stop(&app->loop);
     else
         loop_timer(&app->loop, &app->closed, 10);

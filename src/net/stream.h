@@ -108,6 +108,8 @@ void stream_close(struct stream *s, int err);
 void stream_end(struct stream *s);
 /* The same, but forgets the owner: it gets no callback any more, on_close included. */
 void stream_end_detached(struct stream *s);
+/* Whether those of a loop that are taking leave have nothing left to write. */
+bool stream_ends_written(const struct loop *l);
 /* Closes those of a loop that are still taking leave, before the loop goes. */
 void stream_end_all(struct loop *l);
 

@@ -124,6 +124,17 @@ void stream_end_detached(struct stream *s)
     stream_end(s);
 }
 
+bool stream_ends_written(const struct loop *l)
+{
+    for (struct list *at = lingering.next; at && at != &lingering; at = at->next) {
+        const struct stream *s = container_of(at, struct stream_linger, link)->stream;
+
+        if (s->loop == l && s->queue)
+            return false;
+    }
+    return true;
+}
+
 void stream_end_all(struct loop *l)
 {
     struct list *at = lingering.next;

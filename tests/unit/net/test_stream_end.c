@@ -115,6 +115,7 @@ static void the_end_of_a_loop_ends_all(void **state)
     (void)state;
 
     stream_end_all(&loop); /* none yet */
+    assert_true(stream_ends_written(&loop));
     for (int i = 0; i < 3; i++)
         pair_open(&all[i], 0);
     stream_end_detached(all[0].stream);
@@ -199,6 +200,7 @@ static void ending_while_blocked(void **state)
     pair_turn();
     stream_end(p.stream);
     assert_int_equal(loop.timers.count, 1); /* a peer that takes nothing is not waited for long */
+    assert_false(stream_ends_written(&loop));
     for (int i = 0; i < 10000 && got < sizeof out; i++) {
         got += pair_hear(&p, out + got, 1000);
         pair_say(&p, "x", 1); /* dropped */
@@ -206,6 +208,7 @@ static void ending_while_blocked(void **state)
     }
     assert_int_equal(got, sizeof out);
     assert_true(pair_heard_end(&p));
+    assert_true(stream_ends_written(&loop));
     assert_int_equal(p.closes + p.datas + p.drains, 0);
     close(p.peer);
     p.peer = -1;
