@@ -87,5 +87,8 @@ void timers_free(atr_app *app);
 void io_apply_settings(atr_io *io);
 void io_close_all(atr_app *app);  /* the io, every bare engine and every plain WebSocket */
 bool io_idle(const atr_app *app); /* no session or connection of theirs is left */
+struct eio_stats;
+/* Sums the figures of the io and of every bare engine. */
+void io_sum_stats(const atr_app *app, struct eio_stats *sum);
 
 #endif

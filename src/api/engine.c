@@ -211,6 +211,33 @@ bool io_idle(const atr_app *app)
     return true;
 }
 
+static void add_stats(struct eio_stats *sum, const struct eio_stats *more)
+{
+    sum->opened += more->opened;
+    sum->closed += more->closed;
+    sum->polling_open += more->polling_open;
+    sum->websocket_open += more->websocket_open;
+    sum->upgrades += more->upgrades;
+    sum->upgrade_failures += more->upgrade_failures;
+    sum->packets_in += more->packets_in;
+    sum->packets_out += more->packets_out;
+    sum->ping_timeouts += more->ping_timeouts;
+    sum->parse_errors += more->parse_errors;
+    sum->too_large += more->too_large;
+    sum->overlaps += more->overlaps;
+    sum->refused += more->refused;
+    sum->queue_overflows += more->queue_overflows;
+}
+
+void io_sum_stats(const atr_app *app, struct eio_stats *sum)
+{
+    *sum = (struct eio_stats){ 0 };
+    if (app->io)
+        add_stats(sum, &app->io->server.engine.stats);
+    for (struct list *at = app->engines.next; at != &app->engines; at = at->next)
+        add_stats(sum, &container_of(at, atr_engine, link)->server.stats);
+}
+
 size_t atr_engine_count(const atr_engine *e)
 {
     return e->sockets.count;

@@ -194,15 +194,16 @@ static void give_socketio(const struct walk *w, const struct sio_stats *s)
 void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), void *user)
 {
     const struct walk walk = { fn, user }, *w = &walk;
+    struct eio_stats engines;
 
     give_loop(w, &app->loop.stats);
     give_net(w, &stream_stats);
     give_http(w, &app->http.stats);
     give_tls(w);
     give_websocket(w, &app->gateway.stats);
-    if (app->io) {
-        give_engine(w, &app->io->server.engine.stats);
+    io_sum_stats(app, &engines);
+    give_engine(w, &engines);
+    if (app->io)
         give_socketio(w, &app->io->server.stats);
-    }
     COUNTER("handler_errors", "", "Errors of the application's handlers", app->handler_errors);
 }
