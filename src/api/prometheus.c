@@ -120,8 +120,11 @@ int prometheus_open(atr_app *app, const char *host, char *why)
         return 0;
     }
     /* An application's own route of that path was added earlier, and wins. */
+    err = http_router_add(&app->router, STR("GET"), str_of(prom->path), &prom->handler);
+    if (err < 0)
+        return err_why(why, err, "setting \"metrics\": \"%s\" is no path", prom->path);
     prom->routed = true;
-    return http_router_add(&app->router, STR("GET"), str_of(prom->path), &prom->handler);
+    return 0;
 }
 
 void prometheus_close(atr_app *app)

@@ -255,5 +255,20 @@ static void a_port_that_is_taken(void **state)
     atr_app_free(first);
 }
 
+static void a_path_that_is_none(void **state)
+{
+    int err;
+    atr_app *app = atr_app_new(&err);
+    char why[ATR_WHY_BYTES] = "";
+    (void)state;
+
+    assert_int_equal(atr_app_set(app, ATR_STR("metrics"), ATR_STR("\"/a/*/b\""), ATR_SCRIPT, why),
+                     0);
+    assert_true(atr_app_listen(app, "127.0.0.1", 0, why) < 0);
+    assert_string_equal(why, "setting \"metrics\": \"/a/*/b\" is no path");
+    atr_app_free(app);
+}
+
 TEST_MAIN(cmocka_unit_test(closing_waits_for_answers_under_way),
-          cmocka_unit_test(everything_open_is_freed), cmocka_unit_test(a_port_that_is_taken))
+          cmocka_unit_test(everything_open_is_freed), cmocka_unit_test(a_port_that_is_taken),
+          cmocka_unit_test(a_path_that_is_none))
