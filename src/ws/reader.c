@@ -218,9 +218,10 @@ static size_t on_control_frame(struct ws_conn *w, const struct ws_frame *f, uint
 static uint64_t incoming_max(const struct ws_conn *w, uint8_t first_byte)
 {
     uint64_t max = w->message_bytes_max;
-    bool compressed = w->partial_op ? gathers_compressed(w) : (first_byte & BIT_RSV1) != 0;
 
-    return w->deflate && compressed ? max + max / 1024 + 64 : max;
+    if (!w->deflate || !(w->partial_op ? w->deflate->gathering : first_byte & BIT_RSV1))
+        return max;
+    return max + max / 1024 + 64;
 }
 
 /* Reads one frame, or the head of one that is not whole yet; 0: more bytes are needed. */

@@ -374,10 +374,48 @@ static void clients_show_certificates(void **state)
     assert_true(verified);
 }
 
+/* Who resumes is who they were. */
+static void a_resumed_session_keeps_its_certificate(void **state)
+{
+    static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+    char who[TLS_SUBJECT_MAX + 1], in[8];
+    struct tls_options o = tls_options();
+    bool verified;
+    (void)state;
+
+    cert_make(&certs, "ca", &(struct cert){ .common_name = "Authority", .authority = true });
+    cert_make(&certs, "ann", &(struct cert){ .common_name = "ann", .issuer = "ca" });
+    SSL_CTX_set_session_cache_mode(client_context, SSL_SESS_CACHE_CLIENT);
+    SSL_CTX_sess_set_new_cb(client_context, keep_session);
+    o.ca = certs_path(&certs, "ca.crt");
+    o.client_cert = TLS_CLIENT_REQUIRE;
+    context_open(&o);
+    for (int i = 0; i < 4; i++) {
+        struct tls_pair t;
+        tls_pair_open(&t, 0);
+        SSL_set_max_proto_version(t.client, versions[i / 2]);
+        SSL_use_certificate_file(t.client, certs_path(&certs, "ann.crt"), SSL_FILETYPE_PEM);
+        SSL_use_PrivateKey_file(t.client, certs_path(&certs, "ann.key"), SSL_FILETYPE_PEM);
+        if (i % 2)
+            SSL_set_session(t.client, kept_session);
+        assert_int_equal(tls_pair_shake(&t), 1);
+        (void)tls_pair_hear(&t, in, sizeof in);
+        assert_int_equal(SSL_session_reused(t.client), i % 2);
+        assert_int_equal(tls_stream_subject(t.p.stream, who, &verified), 21);
+        assert_string_equal(who, "CN=ann,O=Atrium tests");
+        assert_true(verified);
+        SSL_set_shutdown(t.client, SSL_SENT_SHUTDOWN);
+        tls_pair_close(&t);
+    }
+    SSL_SESSION_free(kept_session);
+    kept_session = NULL;
+}
+
 TEST_MAIN(TLS_TEST(what_cannot_be_read_is_named), TLS_TEST(a_key_of_another_certificate_is_refused),
           TLS_TEST(a_key_with_a_passphrase_is_refused), TLS_TEST(authorities_must_be_readable),
           TLS_TEST(a_bad_host_is_named), TLS_TEST(the_name_chooses_the_certificate),
           TLS_TEST(http_1_1_is_what_we_speak), TLS_TEST(old_versions_are_refused),
           TLS_TEST(new_handshakes_get_the_new_certificate),
           TLS_TEST(a_handshake_under_way_survives), TLS_TEST(a_failed_load_changes_nothing),
-          TLS_TEST(sessions_resume_until_the_next_load), TLS_TEST(clients_show_certificates))
+          TLS_TEST(sessions_resume_until_the_next_load), TLS_TEST(clients_show_certificates),
+          TLS_TEST(a_resumed_session_keeps_its_certificate))
