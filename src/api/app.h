@@ -51,16 +51,12 @@ struct atr_app {
 };
 
 /* Copies a struct that the caller sized: members it does not know are zero. 0 stands for the size
- * that the struct had in the first version, up to the member `last`. */
-#define SIZED_COPY(to, from, last)                                                                 \
-    sized_copy(to, sizeof *(to), from, (from)->size,                                               \
-               offsetof(__typeof__(*(to)), last) + sizeof(to)->last)
-static inline void sized_copy(void *to, size_t now, const void *from, size_t given, size_t first)
+ * of the first version, which is this one until it is released; then it becomes a constant here. */
+#define SIZED_COPY(to, from) sized_copy(to, sizeof *(to), from, (from)->size)
+static inline void sized_copy(void *to, size_t now, const void *from, size_t given)
 {
-    size_t n = given ? given : first;
-
     memset(to, 0, now);
-    memcpy(to, from, n < now ? n : now);
+    memcpy(to, from, given && given < now ? given : now);
 }
 
 static inline str str_in(atr_str s)

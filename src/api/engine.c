@@ -151,7 +151,7 @@ atr_engine *atr_engine_new(atr_app *app, atr_str options_json, const atr_engine_
 
     e->app = app;
     e->user = user;
-    SIZED_COPY(&e->handlers, h, on_drain);
+    SIZED_COPY(&e->handlers, h);
     list_init(&e->link);
     settings_init(&e->settings);
     if (set_options(&e->settings, str_in(options_json), why) < 0)

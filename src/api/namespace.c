@@ -114,7 +114,7 @@ size_t atr_namespace_count(const atr_namespace *n)
 
 void atr_namespace_handle(atr_namespace *n, const atr_namespace_handlers *h, void *user)
 {
-    SIZED_COPY(&n->handlers, h, on_end);
+    SIZED_COPY(&n->handlers, h);
     n->user = user;
     n->inner->watch_outgoing = n->handlers.on_outgoing != NULL;
 }

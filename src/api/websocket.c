@@ -234,7 +234,7 @@ atr_websocket *atr_websocket_new(atr_app *app, atr_str path, atr_str options_jso
 
     w->app = app;
     w->user = user;
-    SIZED_COPY(&w->handlers, h, on_pong);
+    SIZED_COPY(&w->handlers, h);
     list_init(&w->link);
     if (read_options(str_in(options_json), &o, &w->strings, why) < 0)
         goto fail;
