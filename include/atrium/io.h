@@ -93,6 +93,8 @@ typedef struct atr_namespace_handlers {
     void (*on_outgoing)(void *user, atr_socket *s, const atr_data *data);
     /* A dynamic namespace has ended, and is gone when this returns. The last callback about it. */
     void (*on_end)(void *user, atr_namespace *n);
+    /* What atr_socket_keep() left for a client that will not come back. */
+    void (*on_forgotten)(void *user, void *kept);
 } atr_namespace_handlers;
 #define ATR_NAMESPACE_HANDLERS_INIT ATR_INIT(atr_namespace_handlers)
 
@@ -176,6 +178,16 @@ ATR_API int atr_socket_in(const atr_socket *s, atr_str room);
 ATR_API void atr_socket_rooms(const atr_socket *s, void (*fn)(void *arg, atr_str room), void *arg);
 /* Disconnects it from its namespace, or with close the whole connection and every namespace on it.
  * The callbacks run inside this call. A no-op when it is not connected. */
+/* Connection state recovery (the setting connectionStateRecovery): whether the client came back as
+ * who it was, with its id and rooms, and has been sent what it missed. */
+ATR_API int atr_socket_recovered(const atr_socket *s);
+/* In on_disconnect and on_abandon: leaves something for the socket as which the client may come
+ * back; on_forgotten gets it if the client does not. ATR_ECLOSED: it cannot come back, kept stays
+ * yours. */
+ATR_API int atr_socket_keep(atr_socket *s, void *kept);
+/* Takes what was left, from then on yours again; NULL: nothing. */
+ATR_API void *atr_socket_kept(atr_socket *s);
+
 ATR_API void atr_socket_disconnect(atr_socket *s, int close);
 
 /* --- Many sockets: those in any of the rooms (no rooms: all), in none of the exceptions, and not

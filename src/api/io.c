@@ -21,6 +21,8 @@ static void options_of(atr_io *io, struct sio_options *o)
     o->json_depth_max = (uint32_t)settings_number(s, SET_maxJsonDepth);
     o->rooms_max = (uint32_t)settings_number(s, SET_maxRooms);
     o->namespaces_max = (uint32_t)settings_number(s, SET_maxNamespaces);
+    (void)shapes_recovery(settings_json(s, SET_connectionStateRecovery), &o->recovery,
+                          NULL); /* checked when set */
     o->cleanup_empty_child_namespaces = settings_number(s, SET_cleanupEmptyChildNamespaces);
 }
 

@@ -168,6 +168,21 @@ static void give_engine(const struct walk *w, const struct eio_stats *e)
             e->queue_overflows);
 }
 
+static void give_recovery(const struct walk *w, const struct sio_stats *s)
+{
+    static const char *const help = "Clients that asked to come back, by what became of it";
+
+    COUNTER("socketio_recoveries", "result=\"ok\"", help, s->recoveries);
+    COUNTER("socketio_recoveries", "result=\"unknown\"", help, s->recovery_unknown);
+    COUNTER("socketio_recoveries", "result=\"gap\"", help, s->recovery_gaps);
+    COUNTER("socketio_recovery_packets", "", "Packets that they had missed", s->recovery_packets);
+    COUNTER("socketio_recovery_saved", "", "Sockets that lost their connection", s->recovery_saved);
+    COUNTER("socketio_recovery_expired", "", "Of these, those that were forgotten",
+            s->recovery_expired);
+    COUNTER("socketio_recovery_evicted", "", "Old connections cut by who came back",
+            s->recovery_evicted);
+}
+
 static void give_socketio(const struct walk *w, const struct sio_stats *s)
 {
     GAUGE("socketio_sockets", "", "Connected sockets of all namespaces", s->sockets_open);
@@ -189,6 +204,7 @@ static void give_socketio(const struct walk *w, const struct sio_stats *s)
             s->protocol_errors);
     COUNTER("socketio_errors", "reason=\"limit\"", "Connections closed for what they sent",
             s->limits_hit);
+    give_recovery(w, s);
 }
 
 void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), void *user)

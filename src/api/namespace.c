@@ -275,6 +275,14 @@ static void on_outgoing(struct sio_socket *s, const struct sio_data *data)
         n->handlers.on_outgoing(n->user, socket_out(s), &out);
 }
 
+static void on_forgotten(struct sio_namespace *inner, void *data)
+{
+    atr_namespace *n = inner->user;
+
+    if (n && n->handlers.on_forgotten)
+        n->handlers.on_forgotten(n->user, data);
+}
+
 static void on_drain(struct sio_socket *s)
 {
     atr_namespace *n = namespace_of(s);
@@ -315,6 +323,7 @@ const struct sio_events io_events = {
     .on_namespace = on_namespace,
     .on_namespace_gone = on_namespace_gone,
     .on_outgoing = on_outgoing,
+    .on_forgotten = on_forgotten,
     .on_drain = on_drain,
     .on_handshake = on_handshake,
     .on_error = on_error,

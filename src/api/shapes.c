@@ -371,9 +371,56 @@ static int compression_of(str json, uint32_t *threshold, char *why)
     return 0;
 }
 
+static int recovery_member(const struct json_iter *it, struct sio_recovery_options *o, char *why)
+{
+    int64_t number, max = INT32_MAX, min = 0;
+    bool bytes = json_string_is(it->key, STR("maxBuffered"));
+
+    if (json_string_is(it->key, STR("skipMiddlewares")))
+        return bool_of("connectionStateRecovery", it, &o->skip_middlewares, why);
+    if (!bytes && !json_string_is(it->key, STR("maxDisconnectionDuration")))
+        return err_why(why, ATR_EUNKNOWN, "setting \"connectionStateRecovery\" has no member %.*s",
+                       STR_ARG(it->key));
+    if (bytes) {
+        min = 4096;
+        max = INT64_C(1) << 40;
+    }
+    if (json_integer(it->value, &number) < 0 || number < min || number > max)
+        return err_why(why, ATR_ERANGE, "setting \"connectionStateRecovery\": %.*s is out of range",
+                       STR_ARG(it->key));
+    if (bytes)
+        o->bytes_max = (size_t)number;
+    else
+        o->duration_ms = (uint32_t)number;
+    return 0;
+}
+
+int shapes_recovery(str json, struct sio_recovery_options *out, char *why)
+{
+    enum json_type type = json_type_of(json);
+    struct sio_options defaults;
+    struct json_iter it;
+    int err;
+
+    sio_options_default(&defaults);
+    *out = defaults.recovery;
+    out->enabled = type != JSON_FALSE;
+    if (type == JSON_TRUE || type == JSON_FALSE)
+        return 0;
+    if (type != JSON_OBJECT)
+        return err_why(why, ATR_ETYPE,
+                       "setting \"connectionStateRecovery\" must be true, false or an object");
+    json_iter_init(&it, json);
+    while (json_iter_next(&it))
+        if ((err = recovery_member(&it, out, why)) < 0)
+            return err;
+    return 0;
+}
+
 int shape_check(enum setting_name n, str json, char *why)
 {
     struct arena strings = { 0 };
+    struct sio_recovery_options recovery;
     struct eio_options o;
     int err = ATR_EUNKNOWN;
 
@@ -391,6 +438,8 @@ int shape_check(enum setting_name n, str json, char *why)
         err = tls_hosts_check(json, why);
     else if (n == SET_tlsMinVersion)
         err = tls_version_check(json, why);
+    else if (n == SET_connectionStateRecovery)
+        err = shapes_recovery(json, &recovery, why);
     arena_free(&strings);
     return err;
 }

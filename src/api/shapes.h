@@ -1,5 +1,5 @@
 /* api/shapes.h - settings that are more than a number or a text: transports, httpCompression, cors,
- * cookie; and the Engine.IO options that all settings together make.
+ * cookie, connectionStateRecovery; and the Engine.IO options that all settings together make.
  *
  * Strings of decoded options live in an arena of the server they belong to.
  *
@@ -11,10 +11,13 @@
 #include "api/settings.h"
 #include "base/arena.h"
 #include "engineio/options.h"
+#include "socketio/options.h"
 
 /* 0, or a negative code and the sentence in why. */
 int shape_check(enum setting_name n, str json, char *why);
 
+/* The setting connectionStateRecovery, checked or not. */
+int shapes_recovery(str json, struct sio_recovery_options *out, char *why);
 /* Fills o from checked settings. */
 void shapes_engine_options(struct settings *s, struct arena *strings, struct eio_options *o);
 

@@ -242,3 +242,20 @@ void atr_socket_disconnect(atr_socket *s, int close)
 {
     sio_socket_disconnect(socket_in(s), close);
 }
+
+/* --- Recovery --- */
+
+int atr_socket_recovered(const atr_socket *s)
+{
+    return socket_in(s)->recovered;
+}
+
+int atr_socket_keep(atr_socket *s, void *kept)
+{
+    return sio_socket_keep(socket_in(s), kept);
+}
+
+void *atr_socket_kept(atr_socket *s)
+{
+    return sio_socket_kept(socket_in(s));
+}

@@ -10,6 +10,7 @@
 #include "script/event.h"
 
 #include "base/assert.h"
+#include "script/keep.h"
 #include "script/listeners.h"
 #include "script/namespace.h"
 #include "script/socket.h"
@@ -265,6 +266,7 @@ static void forget(struct script *s, atr_socket *socket)
 
     if (!slot)
         return;
+    keep_data(s, socket);
     socket_forget(s, slot);
     atr_socket_set_user(socket, NULL);
     gc_owe(s);
@@ -283,6 +285,11 @@ static void on_disconnect(void *user, atr_socket *socket, const char *reason,
 static void on_abandon(void *user, atr_socket *socket)
 {
     forget(((struct nsp *)user)->script, socket);
+}
+
+static void on_forgotten(void *user, void *kept)
+{
+    forget_data(((struct nsp *)user)->script, kept);
 }
 
 struct departure {
@@ -324,6 +331,7 @@ void event_handlers(atr_namespace_handlers *h, bool outgoing)
     h->on_disconnecting = on_disconnecting;
     h->on_disconnect = on_disconnect;
     h->on_abandon = on_abandon;
+    h->on_forgotten = on_forgotten;
     h->on_outgoing = outgoing ? on_outgoing : NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "script/keep.h"
 #include "script/namespace.h"
 
 /* --- Slots --- */
@@ -75,6 +76,8 @@ void socket_push(struct script *s, lua_State *L, atr_socket *socket, struct nsp 
     lua_rawseti(L, -3, (int)slot);
     lua_remove(L, -2);
     atr_socket_set_user(socket, (void *)(uintptr_t)slot);
+    if (atr_socket_recovered(socket))
+        restore_data(L, socket);
 }
 
 static bool has_type(lua_State *L, int idx, const void *type)
@@ -183,6 +186,14 @@ static int l_connected(lua_State *L)
     return 1;
 }
 
+static int l_recovered(lua_State *L)
+{
+    atr_socket *socket = check_live_socket(script_of(L), L, 1);
+
+    lua_pushboolean(L, socket && atr_socket_recovered(socket));
+    return 1;
+}
+
 static int l_id(lua_State *L)
 {
     atr_socket *socket = check_live_socket(script_of(L), L, 1);
@@ -234,6 +245,7 @@ void socket_open(lua_State *L, struct script *s, int core)
     core_add(L, s, core, "rooms", l_rooms);
     core_add(L, s, core, "disconnect", l_disconnect);
     core_add(L, s, core, "connected", l_connected);
+    core_add(L, s, core, "recovered", l_recovered);
     core_add(L, s, core, "id", l_id);
     core_add(L, s, core, "watch", l_watch);
     core_add(L, s, core, "unwatch", l_unwatch);

@@ -21,7 +21,7 @@
 /* Records of clients that are away may take this part of what the stream may. */
 enum { SAVED_SHARE = 4 };
 /* Two that come back as the same one must not cut each other's connection for ever: for so long the
- * first is taken to be well. */
+ * first, if something could be sent to it, is taken to be well. */
 enum { SETTLE_MS = 2000 };
 
 static str pid_of(const struct sio_record *rec)
@@ -314,6 +314,7 @@ static bool can_catch_up(struct sio_record *rec, str offset)
 static bool just_came_back(const struct sio_record *rec)
 {
     return rec->state == SIO_RECORD_LIVE && rec->socket->recovered &&
+           eio_session_writable(&rec->socket->client->session) &&
            server_of(rec)->engine.loop->now_ms - rec->joined_ms < SETTLE_MS;
 }
 

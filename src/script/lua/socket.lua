@@ -307,11 +307,9 @@ end)
 ------------------------------------------------------------------------------------------------
 -- Properties. What is costly to make is kept only as long as somebody uses it.
 
-local getters = { id = core.id, connected = core.connected, rooms = core.rooms }
+local getters = { id = core.id, connected = core.connected, rooms = core.rooms,
+  recovered = core.recovered }
 
-function getters:recovered()
-  return false
-end
 -- nil once the socket has gone, but for what "disconnect" handlers keep.
 function getters:nsp()
   return core.socket_namespace(self)

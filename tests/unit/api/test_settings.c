@@ -78,6 +78,12 @@ static void mistakes_are_named(void **state)
         { "cookie", "{\"name\":\"\"}", "plain text", ATR_ETYPE },
         { "cookie", "{\"name\":\"a;b\"}", "plain text", ATR_ETYPE },
         { "httpCompression", "{\"threshold\":-1}", "out of range", ATR_ERANGE },
+        { "connectionStateRecovery", "1", "true, false or an object", ATR_ETYPE },
+        { "connectionStateRecovery", "{\"max\":1}", "no member", ATR_EUNKNOWN },
+        { "connectionStateRecovery", "{\"skipMiddlewares\":1}", "true or false", ATR_ETYPE },
+        { "connectionStateRecovery", "{\"maxBuffered\":4095}", "out of range", ATR_ERANGE },
+        { "connectionStateRecovery", "{\"maxDisconnectionDuration\":-1}", "out of range",
+          ATR_ERANGE },
         { "tlsClientCert", "\"yes\"", "none, request or require", ATR_ERANGE },
         { "tlsMinVersion", "1.1", "1.2 or 1.3", ATR_ERANGE },
         { "tlsSni", "[]", "must be an object", ATR_ETYPE },
@@ -118,6 +124,26 @@ static void engines_know_engine_options_only(void **state)
     assert_int_equal(settings_set(&s, SETTING_ENGINE, STR("port"), STR("80"), ATR_SCRIPT, why),
                      ATR_EUNKNOWN);
     settings_fini(&s);
+}
+
+static void recovery_becomes_options(void **state)
+{
+    struct sio_recovery_options o;
+
+    (void)state;
+    assert_int_equal(shapes_recovery(STR("false"), &o, NULL), 0);
+    assert_false(o.enabled);
+    assert_int_equal(shapes_recovery(STR("true"), &o, NULL), 0);
+    assert_true(o.enabled && o.skip_middlewares);
+    assert_int_equal(o.duration_ms, 120000);
+    assert_int_equal(o.bytes_max, 64 << 20);
+    assert_int_equal(shapes_recovery(STR("{\"maxDisconnectionDuration\":5000,"
+                                         "\"skipMiddlewares\":false,\"maxBuffered\":8192}"),
+                                     &o, NULL),
+                     0);
+    assert_true(o.enabled && !o.skip_middlewares);
+    assert_int_equal(o.duration_ms, 5000);
+    assert_int_equal(o.bytes_max, 8192);
 }
 
 static void shapes_become_options(void **state)
@@ -169,4 +195,4 @@ static void shapes_become_options(void **state)
 
 TEST_MAIN(cmocka_unit_test(defaults_are_valid), cmocka_unit_test(higher_rank_stays),
           cmocka_unit_test(mistakes_are_named), cmocka_unit_test(engines_know_engine_options_only),
-          cmocka_unit_test(shapes_become_options))
+          cmocka_unit_test(recovery_becomes_options), cmocka_unit_test(shapes_become_options))
