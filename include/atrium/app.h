@@ -152,6 +152,9 @@ enum atr_log_level { ATR_LOG_DEBUG, ATR_LOG_INFO, ATR_LOG_WARN, ATR_LOG_ERROR };
 
 /* Writes a line, unless the setting "logLevel" asks for less. text may be NULL. */
 ATR_API void atr_log(atr_app *app, int level, const char *event, const char *text);
+/* The same from keys and values: `level event key=value ...`. */
+ATR_API void atr_log_fields(atr_app *app, int level, const char *event, const atr_str (*fields)[2],
+                            size_t count);
 /* Lines go to fn, without a newline, instead of stderr; NULL: stderr again. */
 ATR_API void atr_log_to(void (*fn)(void *user, int level, const char *line), void *user);
 

@@ -252,12 +252,31 @@ uint64_t atr_app_now(const atr_app *app)
     return app->loop.now_ms;
 }
 
-void atr_log(atr_app *app, int level, const char *event, const char *text)
+enum { LOG_FIELDS_MAX = 64 };
+
+void atr_log_fields(atr_app *app, int level, const char *event, const atr_str (*fields)[2],
+                    size_t count)
 {
+    str in[LOG_FIELDS_MAX][2];
+
     (void)app;
     if (level < LOG_DEBUG)
         level = LOG_DEBUG;
-    log_event(level > LOG_ERROR ? LOG_ERROR : (enum log_level)level, event, "%s", text ? text : "");
+    if (count > LOG_FIELDS_MAX)
+        count = LOG_FIELDS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        in[i][0] = (str){ fields[i][0].p, fields[i][0].n };
+        in[i][1] = (str){ fields[i][1].p, fields[i][1].n };
+    }
+    log_fields(level > LOG_ERROR ? LOG_ERROR : (enum log_level)level, event, (const str(*)[2])in,
+               count);
+}
+
+void atr_log(atr_app *app, int level, const char *event, const char *text)
+{
+    const atr_str field[1][2] = { { { "", 0 }, { text, text ? strlen(text) : 0 } } };
+
+    atr_log_fields(app, level, event, field, field[0][1].n > 0);
 }
 
 static struct {

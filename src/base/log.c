@@ -262,6 +262,18 @@ static void add_conversion(struct text *value, const char **format, va_list *arg
     text_add(value, out, (size_t)made < sizeof out ? (size_t)made : sizeof out - 1);
 }
 
+static void put_field(struct text *line, str key, str value)
+{
+    if (format_now == LOG_JSON) {
+        add_json_member(line, key, value);
+        return;
+    }
+    text_add(line, " ", 1);
+    text_add(line, key.p, key.n);
+    text_add(line, "=", key.n > 0);
+    add_value(line, value);
+}
+
 /* One field: up to the next space of the format, or its end. */
 static void add_field(struct text *line, const char **format, va_list *args)
 {
@@ -285,14 +297,7 @@ static void add_field(struct text *line, const char **format, va_list *args)
             value.len = 0;
         }
     }
-    if (format_now == LOG_JSON) {
-        add_json_member(line, str_n(key.p, key.len), str_n(value.p, value.len));
-    } else {
-        text_add(line, " ", 1);
-        text_add(line, key.p, key.len);
-        text_add(line, "=", has_key);
-        add_value(line, str_n(value.p, value.len));
-    }
+    put_field(line, str_n(key.p, key.len), str_n(value.p, value.len));
     line->cut |= value.cut;
 }
 
@@ -306,6 +311,39 @@ static void end_line(struct text *line)
     line->len += strlen(end);
 }
 
+static void begin_line(struct text *line, enum log_level level, const char *event)
+{
+    if (format_now == LOG_JSON) {
+        begin_json(line, level, event);
+        return;
+    }
+    text_add(line, names[level], strlen(names[level]));
+    text_add(line, " ", 1);
+    text_add(line, event, strlen(event));
+}
+
+static void write_line(struct text *line, enum log_level level)
+{
+    end_line(line);
+    if (sink)
+        sink(sink_user, level, line->p);
+    else
+        to_stderr(line->p, line->len);
+}
+
+void log_fields(enum log_level level, const char *event, const str (*fields)[2], size_t count)
+{
+    char bytes[LINE_BYTES + 16];
+    struct text line = { bytes, 0, LINE_BYTES, false };
+
+    if (level < least)
+        return;
+    begin_line(&line, level, event);
+    for (size_t i = 0; i < count; i++)
+        put_field(&line, fields[i][0], fields[i][1]);
+    write_line(&line, level);
+}
+
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
     char bytes[LINE_BYTES + 16];
@@ -314,13 +352,7 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
 
     if (level < least)
         return;
-    if (format_now == LOG_JSON) {
-        begin_json(&line, level, event);
-    } else {
-        text_add(&line, names[level], strlen(names[level]));
-        text_add(&line, " ", 1);
-        text_add(&line, event, strlen(event));
-    }
+    begin_line(&line, level, event);
     va_start(args, format);
     while (*format) {
         if (*format == ' ') {
@@ -330,9 +362,5 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
         add_field(&line, &format, &args);
     }
     va_end(args);
-    end_line(&line);
-    if (sink)
-        sink(sink_user, level, line.p);
-    else
-        to_stderr(line.p, line.len);
+    write_line(&line, level);
 }

@@ -10,6 +10,10 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stddef.h>
+
+#include "base/str.h"
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 typedef void (*log_sink)(void *user, enum log_level level, const char *line);
@@ -23,6 +27,9 @@ void log_set_format(enum log_format format);
 /* log_event(LOG_INFO, "listening", "port=%d host=%s", 3000, "::"). No newline. */
 void log_event(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same from keys and values; a field without a key is its value alone. */
+void log_fields(enum log_level level, const char *event, const str (*fields)[2], size_t count);
 
 const char *log_level_name(enum log_level level);
 int log_level_parse(const char *name); /* a level, or ATR_EUNKNOWN */

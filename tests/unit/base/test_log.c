@@ -42,6 +42,21 @@ static void a_line_is_level_event_and_pairs(void **state)
     assert_int_equal(lines, 3);
 }
 
+static void fields_may_be_given_one_by_one(void **state)
+{
+    static const str fields[][2] = { { { STR_PARTS("") }, { STR_PARTS("two words") } },
+                                     { { STR_PARTS("n") }, { STR_PARTS("1") } },
+                                     { { STR_PARTS("who") }, { STR_PARTS("a=b") } } };
+
+    (void)state;
+    log_fields(LOG_INFO, "said", fields, 3);
+    assert_string_equal(last, "info said \"two words\" n=1 who=\"a=b\"");
+    log_fields(LOG_ERROR, "nothing", fields, 0);
+    assert_string_equal(last, "error nothing");
+    log_fields(LOG_DEBUG, "quiet", fields, 3);
+    assert_int_equal(lines, 2);
+}
+
 /* Behind the time, which is not ours to know. */
 static const char *json_rest(void)
 {
@@ -194,5 +209,6 @@ TEST_MAIN(cmocka_unit_test_setup(a_line_is_level_event_and_pairs, set_up),
           cmocka_unit_test_setup(values_cannot_leave_their_quotes, set_up),
           cmocka_unit_test_setup(long_lines_are_cut_and_say_so, set_up),
           cmocka_unit_test_setup(quieter_levels_are_silent, set_up),
+          cmocka_unit_test_setup(fields_may_be_given_one_by_one, set_up),
           cmocka_unit_test(levels_have_names),
           cmocka_unit_test_setup(without_a_sink_lines_go_to_stderr, set_up))
