@@ -21,7 +21,8 @@ struct database {
     atr_sqlite *handle; /* NULL: closed */
 };
 
-static struct database *check_database(lua_State *L)
+/* The handle at index 1; it points to NULL once it was closed. */
+static struct database **check_handle(lua_State *L)
 {
     bool is = false;
 
@@ -29,11 +30,19 @@ static struct database *check_database(lua_State *L)
         is = lua_rawequal(L, -1, lua_upvalueindex(2));
         lua_pop(L, 1);
     }
-    luaL_argcheck(L, is, 1, "database expected (call it as db:query(...))");
-    struct database *d = *(struct database **)lua_touserdata(L, 1);
-    if (!d || !d->handle)
+    if (!is)
+        script_error(L, "database expected (call it with a colon: db:query(...))");
+    return lua_touserdata(L, 1);
+}
+
+static struct database *check_database(lua_State *L)
+{
+    struct database **handle = check_handle(L);
+
+    /* Finalizers of a state that is closed may still have handles, which point nowhere then. */
+    if (script_of(L)->closing || !*handle)
         script_error(L, "the database is closed");
-    return d;
+    return *handle;
 }
 
 /* --- Parameters --- */
@@ -179,6 +188,7 @@ static int l_open(lua_State *L)
     str path = check_str(L, 1);
     struct database **handle;
 
+    check_open(s, L);
     if (path.p[0] != '/' && path.p[0] != ':') { /* relative to the script's folder */
         lua_pushfstring(L, "%s/%s", s->dir, path.p);
         path.p = lua_tolstring(L, -1, &path.n);
@@ -229,14 +239,11 @@ static void database_close(struct database *d)
 
 static int l_close(lua_State *L)
 {
-    struct database *d;
+    struct database **handle = check_handle(L), *d = *handle;
 
-    luaL_checktype(L, 1, LUA_TUSERDATA);
-    d = *(struct database **)lua_touserdata(L, 1);
-    if (!d) /* closing twice is fine */
+    if (script_of(L)->closing || !d) /* closing twice is fine */
         return 0;
-    d = check_database(L);
-    *(struct database **)lua_touserdata(L, 1) = NULL;
+    *handle = NULL;
     database_close(d);
     mem_free(d);
     return 0;
@@ -248,7 +255,7 @@ void databases_close(struct script *s)
         struct database *d = container_of(s->databases.next, struct database, link);
 
         database_close(d);
-        mem_free(d); /* handles left in Lua are never asked again: the state is closed next */
+        mem_free(d); /* handles left in Lua are not followed any more: see check_database() */
     }
 }
 

@@ -290,6 +290,7 @@ static int l_engine(lua_State *L)
     char why[ATR_WHY_BYTES];
 
     luaL_checktype(L, 1, LUA_TTABLE);
+    check_open(s, L);
     lua_settop(L, 3);
     encoder->plain = true;
     int err = encode_value(encoder, L, 2);

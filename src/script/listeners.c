@@ -44,7 +44,8 @@ bool listener_key(struct script *s, lua_State *L, bool create)
 static bool read_args(struct script *s, lua_State *L, bool create)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    (void)check_str(L, 2);
+    if (!lua_isstring(L, 2))
+        script_error(L, "an event's name expected, got %s", luaL_typename(L, 2));
     lua_settop(L, 3);
     lua_pushvalue(L, 2);
     (void)lua_tostring(L, -1); /* a number is its digits, as a name from the wire is */
@@ -81,7 +82,10 @@ static int add(lua_State *L, bool once)
 {
     struct script *s = script_of(L);
 
-    luaL_checktype(L, 3, LUA_TFUNCTION);
+    if (!lua_istable(L, 1))
+        script_error(L, "call it with a colon: object:on(event, function)");
+    if (!lua_isfunction(L, 3))
+        script_error(L, "a function expected for the event, got %s", luaL_typename(L, 3));
     read_args(s, L, true);
     if (lua_type(L, 4) == LUA_TNUMBER) {
         unsigned width = (unsigned)lua_tointeger(L, 4);

@@ -280,6 +280,7 @@ static int l_namespace(lua_State *L)
     atr_io *io = script_io(s);
     atr_namespace *handle;
 
+    check_open(s, L);
     if (lua_isfunction(L, 1)) {
         atr_io_on_new_namespace(io, on_new_namespace, s);
         handle = atr_io_of_matching(io, on_match, hook_new(s, L, 1));

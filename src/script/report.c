@@ -9,7 +9,7 @@
 
 #include "script/task.h"
 
-enum { ERRORS_PER_SECOND = 20, LEVEL_WARN = 2, LEVEL_ERROR = 3 };
+enum { ERRORS_PER_SECOND = 20, LEVEL_WARN = 2, LEVEL_ERROR = 3, FIELDS_MAX = 64 };
 
 /* Leaves a text for the value at the top in its place. */
 static void to_text(lua_State *L)
@@ -69,24 +69,75 @@ static void log_lines(struct script *s, const char *text)
     }
 }
 
+/* "file:line" at the start of message, when that is in the function that failed and LuaJIT does not
+ * know the line any more: a runtime error (not error()) leaves no position in the innermost frame,
+ * only in its message. Returns the length of the file's name; 0: no such place. */
+static size_t lost_place(lua_State *of, const char *message)
+{
+    lua_Debug frame;
+    size_t n;
+
+    if (!lua_getstack(of, 0, &frame) || !lua_getinfo(of, "Sl", &frame))
+        return 0;
+    n = strlen(frame.short_src);
+    if (*frame.what == 'C' || frame.currentline > 0 || strncmp(message, frame.short_src, n) != 0 ||
+        message[n] != ':' || message[n + 1] < '0' || message[n + 1] > '9')
+        return 0;
+    return n;
+}
+
+/* The traceback of `of` under the message at the top, which it replaces. */
+static void push_traceback(lua_State *L, lua_State *of)
+{
+    static const char head[] = "\nstack traceback:\n\t";
+    const char *message = lua_tostring(L, -1), *trace, *first;
+    size_t file = lost_place(of, message);
+
+    luaL_traceback(L, of, message, 0);
+    lua_remove(L, -2);
+    trace = lua_tostring(L, -1);
+    if (!file || !(first = strstr(trace + strlen(message), head)))
+        return;
+    first += sizeof head - 1 + file; /* behind the file's name, which has no line */
+    size_t digits = strspn(message + file + 1, "0123456789");
+    if (*first != ':' || (first[1] >= '0' && first[1] <= '9'))
+        return;
+    lua_pushlstring(L, trace, (size_t)(first - trace));
+    lua_pushlstring(L, message + file, digits + 1);
+    lua_pushstring(L, first);
+    lua_concat(L, 3);
+    lua_remove(L, -2);
+}
+
 void report_error(struct script *s, lua_State *L, lua_State *of)
 {
     if (!may_log(s))
         return;
     to_text(L);
-    luaL_traceback(L, of, lua_tostring(L, -1), 0);
+    push_traceback(L, of);
     log_lines(s, lua_tostring(L, -1));
-    lua_pop(L, 1);
 }
 
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
-/* log(level, event, text) */
+/* log(level, event, { key, value, key, value, ... }): texts all */
 static int l_log(lua_State *L)
 {
     int level = luaL_checkoption(L, 1, NULL, levels);
+    const char *event = luaL_checkstring(L, 2);
+    atr_str fields[FIELDS_MAX][2];
+    size_t count;
 
-    atr_log(script_of(L)->app, level, luaL_checkstring(L, 2), luaL_checkstring(L, 3));
+    luaL_checktype(L, 3, LUA_TTABLE);
+    count = lua_objlen(L, 3) / 2;
+    if (count > FIELDS_MAX)
+        count = FIELDS_MAX;
+    for (size_t i = 0; i < count * 2; i++) {
+        lua_rawgeti(L, 3, (int)i + 1); /* stays alive in the list */
+        fields[i / 2][i % 2] = check_atr_str(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    atr_log_fields(script_of(L)->app, level, event, (const atr_str(*)[2])fields, count);
     return 0;
 }
 

@@ -58,6 +58,7 @@ static int l_allow_request(lua_State *L)
     struct script *s = script_of(L);
 
     luaL_checktype(L, 1, LUA_TFUNCTION);
+    check_open(s, L);
     lua_settop(L, 1);
     luaL_unref(L, LUA_REGISTRYINDEX, s->allow_ref);
     s->allow_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -129,6 +130,7 @@ static int l_watch_errors(lua_State *L)
 {
     struct script *s = script_of(L);
 
+    check_open(s, L);
     atr_io_on_connection_error(script_io(s), on_connection_error, s);
     return 0;
 }

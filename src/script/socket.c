@@ -212,7 +212,7 @@ static int l_watch(lua_State *L)
     struct slot *slot = check_socket(s, L, 1);
     unsigned flags = (unsigned)luaL_checkinteger(L, 2);
 
-    if (!slot)
+    if (!slot || s->closing)
         return 0;
     slot->flags |= flags;
     if (flags & SLOT_OUT)

@@ -31,9 +31,10 @@
 
 enum {
     SCRIPT_DEPTH_MAX =
-        100,             /* entries inside entries: a handler that disconnects whose handler ... */
-    SCRIPT_ENCODERS = 8, /* events that are encoded while others are being sent */
-    SCRIPT_NAMES_MAX = 4096 /* event names with a number of their own */
+        100, /* entries inside entries: a handler that disconnects whose handler ... */
+    SCRIPT_TASKS_DEEP = 200, /* tasks that start tasks that ...: the C stack is not endless */
+    SCRIPT_ENCODERS = 8,     /* events that are encoded while others are being sent */
+    SCRIPT_NAMES_MAX = 4096  /* event names with a number of their own */
 };
 
 struct task;
@@ -84,6 +85,7 @@ struct script {
 
     /* Tasks. */
     struct task *running; /* NULL: no script code is on the stack */
+    unsigned deep;        /* tasks on the stack */
     struct task *idle;    /* for reuse */
     unsigned idle_count;
     struct list tasks;   /* all */
@@ -168,6 +170,8 @@ void server_tell(struct script *s, const char *event, const char *text);
 /* As luaL_error(), but the place is that of the script's own code: frames of the embedded sources
  * are passed over. */
 int script_error(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Raises when the script is being closed: finalizers of its state must not begin anything. */
+void check_open(struct script *s, lua_State *L);
 /* An argument that is a text: string or number. */
 str check_str(lua_State *L, int idx);
 static inline atr_str check_atr_str(lua_State *L, int idx)

@@ -31,6 +31,12 @@ int script_error(lua_State *L, const char *format, ...)
     return lua_error(L);
 }
 
+void check_open(struct script *s, lua_State *L)
+{
+    if (s->closing)
+        script_error(L, "the script is closing");
+}
+
 str check_str(lua_State *L, int idx)
 {
     str s;

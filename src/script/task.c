@@ -105,7 +105,9 @@ static void resume(struct task *t, int nargs)
 
     t->waiting = false;
     s->running = t;
+    s->deep++;
     int status = lua_resume(t->L, nargs);
+    s->deep--;
     s->running = outer;
     if (status == 0) {
         task_done(t);
@@ -199,6 +201,7 @@ struct pending *pending_wait(struct script *s, lua_State *L)
 
 struct pending *pending_call(struct script *s, lua_State *L, int idx)
 {
+    check_open(s, L);
     lua_pushvalue(L, idx);
     int fn = luaL_ref(L, LUA_REGISTRYINDEX); /* may raise */
     struct pending *p = pending_new(s);
@@ -269,8 +272,13 @@ static int l_sleep(lua_State *L)
 
 static int l_spawn(lua_State *L)
 {
+    struct script *s = script_of(L);
+
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    task_start(script_of(L), L, lua_gettop(L) - 1);
+    check_open(s, L);
+    if (s->deep >= SCRIPT_TASKS_DEEP)
+        script_error(L, "tasks start tasks inside each other without end");
+    task_start(s, L, lua_gettop(L) - 1);
     return 0;
 }
 

@@ -54,6 +54,7 @@ static int l_start(lua_State *L)
     int fn;
 
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    check_open(s, L);
     if (repeats && ms == 0)
         ms = 1; /* as setInterval does */
     handle = lua_newuserdata(L, sizeof *handle);

@@ -415,6 +415,7 @@ static int l_open(lua_State *L)
     char why[ATR_WHY_BYTES];
 
     luaL_checktype(L, 2, LUA_TTABLE);
+    check_open(s, L);
     lua_settop(L, 3);
     encoder->plain = true;
     int err = encode_value(encoder, L, 3);

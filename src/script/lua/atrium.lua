@@ -32,34 +32,28 @@ timer.clearInterval = core.timer_stop
 
 local log = {}
 
-local function field(value)
-  local text = tostring(value)
-  if text == "" or text:find('[%s"=]') then
-    return '"' .. text:gsub('"', '\\"') .. '"'
-  end
-  return text
-end
-
 for _, level in ipairs { "debug", "info", "warn", "error" } do
   log[level] = function(event, fields)
     event = tostring(event)
-    local pieces = {}
-    if event == "" or event:find('[%s"=]') then
-      pieces[1], event = event, "script"
+    local list = {} -- key, value, key, value, ...
+    if event == "" or event:find('[%s%c"=]') then
+      list[1], list[2], event = "", event, "script"
     end
-    if type(fields) == "table" then
-      local names = {}
-      for name in pairs(fields) do
-        names[#names + 1] = tostring(name)
+    if type(fields) == "table" and not core.is_bytes(fields) then
+      local names, values = {}, {}
+      for name, value in pairs(fields) do
+        name = tostring(name)
+        names[#names + 1], values[name] = name, tostring(value)
       end
       table.sort(names)
       for _, name in ipairs(names) do
-        pieces[#pieces + 1] = name .. "=" .. field(fields[name])
+        list[#list + 1] = name:gsub('[%s%c"=]', "_")
+        list[#list + 1] = values[name]
       end
     elseif fields ~= nil then
-      pieces[#pieces + 1] = field(fields)
+      list[#list + 1], list[#list + 2] = "", tostring(fields)
     end
-    core.log(level, event, table.concat(pieces, " "))
+    core.log(level, event, list)
   end
 end
 

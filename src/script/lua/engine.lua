@@ -38,6 +38,9 @@ function core.new_engine(options)
   for name, value in pairs(options) do
     if name == "allowRequest" then
       allow = value
+      if type(allow) ~= "function" then
+        error("allowRequest: function(req, callback) expected, got " .. type(allow), 2)
+      end
     else
       plain[name] = value
     end

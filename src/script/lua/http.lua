@@ -57,7 +57,7 @@ Response.set = Response.header
 
 local function answer(self, default_type, body)
   if self.sent then
-    error("the request was answered already", 3)
+    error("the request was answered already", 2) -- called last: our caller is the script
   end
   local sent = core.respond(self.ref, self.code or 200, self.content_type or default_type,
     self.headers, body)
@@ -100,7 +100,7 @@ local http = {}
 
 local function add(method, pattern, handler)
   if type(handler) ~= "function" then
-    error("atrium.http: a function expected as the handler", 3)
+    error("atrium.http: a function expected as the handler, got " .. type(handler), 2)
   end
   core.route(method, pattern, function(request, ref)
     setmetatable(request, Request)
@@ -116,7 +116,10 @@ end
 
 for name, method in pairs { get = "GET", post = "POST", put = "PUT", delete = "DELETE",
   patch = "PATCH", options = "OPTIONS", head = "HEAD", any = "*" } do
-  http[name] = function(_, pattern, handler)
+  http[name] = function(self, pattern, handler)
+    if self ~= http then
+      error("call it with a colon: http:" .. name .. "(pattern, function)", 2)
+    end
     return add(method, pattern, handler)
   end
 end

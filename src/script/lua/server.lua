@@ -5,6 +5,7 @@ local core = ...
 
 local VOLATILE, LOCAL, NO_COMPRESS = 1, 2, 4
 local new_operator, add_rooms, check = core.new_operator, core.add_rooms, core.check
+local check_timeout = core.check_timeout
 
 ------------------------------------------------------------------------------------------------
 -- Namespaces
@@ -12,8 +13,6 @@ local new_operator, add_rooms, check = core.new_operator, core.add_rooms, core.c
 local namespace = {
   emit = core.broadcast,
   fetchSockets = core.fetch_sockets,
-  socketsJoin = core.sockets_join,
-  socketsLeave = core.sockets_leave,
   disconnectSockets = core.disconnect_sockets,
   on = core.on,
   addListener = core.on,
@@ -24,9 +23,25 @@ local namespace = {
   listeners = core.listeners,
 }
 
+local function check_middleware(fn)
+  if type(fn) ~= "function" then
+    error("use: function expected, got " .. type(fn), 3)
+  end
+end
+
 function namespace:use(fn)
+  check_middleware(fn)
   core.namespace_use(self, fn)
   return self
+end
+function namespace:listenerCount(event)
+  return #core.listeners(self, event)
+end
+function namespace:socketsJoin(rooms)
+  core.sockets_join(self, add_rooms(false, rooms))
+end
+function namespace:socketsLeave(rooms)
+  core.sockets_leave(self, add_rooms(false, rooms))
 end
 function namespace:to(room)
   return new_operator(self[1], 0, false, false, add_rooms(false, room), false)
@@ -36,7 +51,7 @@ function namespace:except(room)
   return new_operator(self[1], 0, false, false, false, add_rooms(false, room))
 end
 function namespace:timeout(ms)
-  return new_operator(self[1], 0, false, ms, false, false)
+  return new_operator(self[1], 0, false, check_timeout(ms), false, false)
 end
 function namespace:compress(on)
   return new_operator(self[1], on == false and NO_COMPRESS or 0, false, false, false, false)
@@ -85,7 +100,10 @@ function core.pattern(text)
   if type(text) ~= "string" then
     error("atrium.pattern: a Lua pattern (a string) expected", 2)
   end
-  string.find("", text) -- a malformed one is an error here, not when a client comes
+  local ok, message = pcall(string.find, "", text)
+  if not ok then -- here, not when a client comes
+    error("atrium.pattern: " .. message, 2)
+  end
   return setmetatable({ text }, Pattern)
 end
 
@@ -93,25 +111,41 @@ end
 -- The server. It is its main namespace, and more.
 
 local main = core.namespace("/")
-local server = {}
+local server, io = {}, { 0 }
+
+-- io.emit("event") would be an event called by its first argument, and say nothing.
+local function check_self(self, name)
+  if self ~= io then
+    error("call it with a colon: io:" .. name .. "(...)", 3)
+  end
+end
 
 for name, fn in pairs(namespace) do
-  server[name] = function(_, ...)
+  server[name] = function(self, ...)
+    if self ~= io then
+      check_self(self, name)
+    end
     return fn(main, ...)
   end
 end
 
 local own_events = { new_namespace = true }
 for _, name in ipairs { "on", "addListener", "once", "off", "removeListener", "listeners",
-  "removeAllListeners" } do
+  "listenerCount", "removeAllListeners" } do
   local fn = namespace[name]
   server[name] = function(self, event, ...)
+    check_self(self, name)
+    if (name == "on" or name == "once" or name == "addListener") and type((...)) ~= "function" then
+      error(name .. ": a function expected, got " .. type((...)), 2)
+    end
     local result = fn(own_events[event] and self or main, event, ...)
     return result == main and self or result
   end
 end
 
 function server:use(fn)
+  check_self(self, "use")
+  check_middleware(fn)
   core.namespace_use(main, fn)
   return self
 end
@@ -130,6 +164,7 @@ local function matcher(fn)
 end
 
 function server:of(name, fn)
+  check_self(self, "of")
   local nsp
   if type(name) == "string" then
     nsp = core.namespace(name)
@@ -151,6 +186,9 @@ end
 
 -- allowRequest(req, callback): callback(err, allow).
 local function allow_request(fn)
+  if type(fn) ~= "function" then
+    error("allowRequest: function(req, callback) expected, got " .. type(fn), 3)
+  end
   core.allow_request(function(request, decide)
     fn(request, function(err, allow)
       if err and err ~= core.null then
@@ -163,6 +201,7 @@ local function allow_request(fn)
 end
 
 function server:configure(options)
+  check_self(self, "configure")
   if type(options) ~= "table" then
     error("io:configure: a table of settings expected", 2)
   end
@@ -211,13 +250,18 @@ local Engine = core.class({ __name = "atrium.engine" }, {
 setmetatable(engine, Engine)
 server.engine = engine
 
-core.io = setmetatable({ 0 }, core.class({ __name = "atrium.io" }, server, server_getters))
+core.io = setmetatable(io, core.class({ __name = "atrium.io" }, server, server_getters))
 
 -- Events of the program: atrium.on("listening" | "close", fn).
 local program = {}
 function core.on_program(event, fn, also)
   if type(event) == "table" then -- called as atrium:on(...)
     event, fn = fn, also
+  end
+  if event ~= "listening" and event ~= "close" then
+    error("atrium.on: \"listening\" or \"close\" expected, got " .. tostring(event), 2)
+  elseif type(fn) ~= "function" then
+    error("atrium.on: a function expected, got " .. type(fn), 2)
   end
   core.on(program, event, fn)
 end

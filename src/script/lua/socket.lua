@@ -47,19 +47,33 @@ local function add_rooms(old, new)
   elseif type(new) ~= "string" and type(new) ~= "table" then
     error("room or list of rooms expected, got " .. type(new), 3)
   end
-  if not old then
+  if not old and type(new) == "string" then
     return new
   end
   local all = {}
-  for _, room in ipairs(as_list(old)) do
+  for _, room in ipairs(as_list(old or {})) do
     all[#all + 1] = room
   end
   for _, room in ipairs(as_list(new)) do
+    if type(room) == "number" then
+      room = tostring(room)
+    elseif type(room) ~= "string" then
+      error("rooms must be strings, got " .. type(room), 3)
+    end
     all[#all + 1] = room
   end
   return all
 end
 core.add_rooms = add_rooms
+
+local function check_timeout(ms)
+  if type(ms) ~= "number" or not (ms >= 0 and ms <= 0x7fffffff) then
+    error("timeout: milliseconds from 0 to 2147483647 expected, got "
+      .. (type(ms) == "number" and ms or type(ms)), 3)
+  end
+  return ms
+end
+core.check_timeout = check_timeout
 
 ------------------------------------------------------------------------------------------------
 -- Operators: { namespace index, flags, sender, timeout, rooms, exceptions }, never changed.
@@ -79,7 +93,7 @@ function operator:except(room)
   return new_operator(self[1], self[2], self[3], self[4], self[5], add_rooms(self[6], room))
 end
 function operator:timeout(ms)
-  return new_operator(self[1], self[2], self[3], ms, self[5], self[6])
+  return new_operator(self[1], self[2], self[3], check_timeout(ms), self[5], self[6])
 end
 function operator:compress(on)
   local flags = on == false and bit_or(self[2], NO_COMPRESS) or self[2]
@@ -88,8 +102,12 @@ end
 operator.in_, operator["in"] = operator.to, operator.to
 operator.emit = core.broadcast
 operator.fetchSockets = core.fetch_sockets
-operator.socketsJoin = core.sockets_join
-operator.socketsLeave = core.sockets_leave
+function operator:socketsJoin(rooms)
+  core.sockets_join(self, add_rooms(false, rooms))
+end
+function operator:socketsLeave(rooms)
+  core.sockets_leave(self, add_rooms(false, rooms))
+end
 operator.disconnectSockets = core.disconnect_sockets
 function operator:emitWithAck(...)
   return check(core.broadcast_with_ack(self, ...))
@@ -97,6 +115,7 @@ end
 function operator:send(...)
   return core.broadcast(self, "message", ...)
 end
+operator.write = operator.send
 
 local function flagged_operator(flag)
   return function(self)
@@ -122,8 +141,9 @@ end
 function flagged:send(...)
   return core.flagged_emit(self, "message", ...)
 end
+flagged.write = flagged.send
 function flagged:timeout(ms)
-  return setmetatable({ self[1], self[2], ms }, Flagged)
+  return setmetatable({ self[1], self[2], check_timeout(ms) }, Flagged)
 end
 function flagged:compress(on)
   local flags = on == false and bit_or(self[2], NO_COMPRESS) or self[2]
@@ -183,7 +203,7 @@ function socket:send(...)
 end
 socket.write = socket.send
 function socket:timeout(ms)
-  return setmetatable({ self, 0, ms }, Flagged)
+  return setmetatable({ self, 0, check_timeout(ms) }, Flagged)
 end
 function socket:compress(on)
   return setmetatable({ self, on == false and NO_COMPRESS or 0, false }, Flagged)
@@ -199,7 +219,7 @@ socket.in_, socket["in"] = socket.to, socket.to
 -- Lists of functions that a socket keeps under a name of ours; replaced, never changed.
 local function change(self, field, flag, fn, front)
   if type(fn) ~= "function" then
-    error("function expected, got " .. type(fn), 3)
+    error("function expected, got " .. type(fn), 2) -- called last: our caller is the script
   end
   local list = { unpack(rawget(self, field) or {}) }
   table.insert(list, front and 1 or #list + 1, fn)
@@ -258,6 +278,9 @@ local function deliver(self, ack, event, count)
   if ack then
     count = count + 1
     event[count] = ack
+  end
+  if not core.connected(self) then
+    return -- it left while its middleware waited
   end
   core.emit_local(self, tostring(event[1]), unpack(event, 2, count))
 end
@@ -353,6 +376,11 @@ local Handshake = {
       rawset(self, key, value)
     end
     return value
+  end,
+  -- What the script puts there stays for the socket's life.
+  __newindex = function(self, key, value)
+    rawset(rawget(self, 1), "handshake", self)
+    rawset(self, key, value)
   end,
 }
 local handshakes = setmetatable({}, { __mode = "kv" })

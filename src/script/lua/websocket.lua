@@ -6,7 +6,7 @@
 local core = ...
 
 local open, publish = core.open_websocket, core.websocket_publish
-local rawset, type, pairs, pcall, error = rawset, type, pairs, pcall, error
+local rawset, type, pairs, error = rawset, type, pairs, error
 
 core.websocket_type.__name = "atrium.websocket"
 core.class(core.websocket_type, {
@@ -50,10 +50,7 @@ function core.websocket(path, options)
       error("atrium.websocket: unknown option " .. tostring(name), 2)
     end
   end
-  local ok, message = pcall(open, path, functions, plain)
-  if not ok then
-    error(message, 2)
-  end
+  open(path, functions, plain)
 end
 
 function core.publish(channel, data, binary)
