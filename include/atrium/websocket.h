@@ -42,6 +42,7 @@ typedef struct atr_websocket_handlers {
  *   protocols         list of the sub-protocols spoken: the first that a client offers is chosen
  *   keepHandshake     true: atr_ws_header(), atr_ws_query() and atr_ws_url() work after on_open,
  *                     too, for which each connection keeps its request (default false)
+ *   perMessageDeflate compression, as the setting of that name; false (default): none
  * On failure NULL, with the reason in why (ATR_WHY_BYTES). */
 ATR_API atr_websocket *atr_websocket_new(atr_app *app, atr_str path, atr_str options_json,
                                          const atr_websocket_handlers *h, void *user, char *why);

@@ -283,7 +283,7 @@ static int deflate_number(const struct json_iter *it, struct ws_deflate_options 
     return 0;
 }
 
-static int deflate_of(str json, struct ws_deflate_options *o, char *why)
+int shapes_deflate(str json, struct ws_deflate_options *o, char *why)
 {
     enum json_type type = json_type_of(json);
     struct json_iter it;
@@ -433,7 +433,7 @@ int shape_check(enum setting_name n, str json, char *why)
     else if (n == SET_httpCompression)
         err = compression_of(json, &o.compress_min, why);
     else if (n == SET_perMessageDeflate)
-        err = deflate_of(json, &o.deflate, why);
+        err = shapes_deflate(json, &o.deflate, why);
     else if (n == SET_tlsSni)
         err = tls_hosts_check(json, why);
     else if (n == SET_tlsMinVersion)
@@ -471,7 +471,7 @@ void shapes_engine_options(struct settings *s, struct arena *strings, struct eio
     (void)transports_of(settings_json(s, SET_transports), &o->transports,
                         NULL); /* checked when set */
     (void)compression_of(settings_json(s, SET_httpCompression), &o->compress_min, NULL);
-    (void)deflate_of(settings_json(s, SET_perMessageDeflate), &o->deflate, NULL);
+    (void)shapes_deflate(settings_json(s, SET_perMessageDeflate), &o->deflate, NULL);
     (void)cors_of(settings_json(s, SET_cors), strings, &o->cors, NULL);
     (void)cookie_of(settings_json(s, SET_cookie), strings, &o->cookie, NULL);
 }

@@ -21,4 +21,7 @@ int shapes_recovery(str json, struct sio_recovery_options *out, char *why);
 /* Fills o from checked settings. */
 void shapes_engine_options(struct settings *s, struct arena *strings, struct eio_options *o);
 
+/* Decodes perMessageDeflate, also for others that have an option of that name. */
+int shapes_deflate(str json, struct ws_deflate_options *o, char *why);
+
 #endif

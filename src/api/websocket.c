@@ -6,6 +6,7 @@
  */
 #include "api/decision.h"
 #include "api/request.h"
+#include "api/shapes.h"
 #include "base/mem.h"
 #include "gateway/channel.h"
 #include "proto/json.h"
@@ -191,6 +192,8 @@ static int read_option(const struct json_iter *it, struct gateway_options *o, st
         return read_protocols(it->value, o, strings, why);
     if (json_string_is(it->key, STR("overflow")))
         return read_overflow(it->value, o, why);
+    if (json_string_is(it->key, STR("perMessageDeflate")))
+        return shapes_deflate(it->value, &o->deflate, why);
     if (!json_string_is(it->key, STR("keepHandshake")))
         return err_why(why, ATR_EUNKNOWN, "a WebSocket endpoint has no option %.*s",
                        STR_ARG(it->key));

@@ -55,7 +55,7 @@ int gateway_conn_queue(struct gateway_conn *c, struct msg *m)
         return ATR_ECLOSED;
     if ((uint64_t)s->queued_bytes + m->len > e->options.queue_bytes_max)
         return overflow(c);
-    stream_send(s, m);
+    ws_conn_send(&c->ws, m);
     e->gateway->stats.messages_out++;
     return 0;
 }
@@ -259,6 +259,21 @@ str gateway_conn_head(const struct gateway_conn *c)
     return str_n(behind + sizeof len, len);
 }
 
+static void accept(struct gateway_conn *c, struct gateway_endpoint *e, struct http_request *r,
+                   str protocol)
+{
+    struct ws_deflate_terms terms;
+    bool deflate = ws_deflate_agree(&terms, r, &e->options.deflate) > 0;
+    struct buf extra = { 0 };
+
+    if (deflate)
+        ws_deflate_answer(&extra, &terms);
+    ws_conn_accept(&c->ws, r, buf_str(&extra), protocol, e->options.message_bytes_max, &e->ws);
+    if (deflate)
+        ws_conn_deflate(&c->ws, &terms);
+    buf_free(&extra);
+}
+
 struct gateway_conn *gateway_conn_accept(struct gateway_endpoint *e, struct http_request *r,
                                          str protocol)
 {
@@ -270,7 +285,7 @@ struct gateway_conn *gateway_conn_accept(struct gateway_endpoint *e, struct http
     c->heard_ms = (uint32_t)g->loop->now_ms;
     if (e->events->on_open)
         (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
-    ws_conn_accept(&c->ws, r, STR(""), protocol, e->options.message_bytes_max, &e->ws);
+    accept(c, e, r, protocol);
     e->open++;
     g->stats.open++;
     g->stats.opened++;

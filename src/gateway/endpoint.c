@@ -96,7 +96,12 @@ static bool check(struct gateway_endpoint *e, struct http_request *r)
 {
     const char *why;
     int status = ws_handshake_check(r, &why);
+    struct ws_deflate_terms terms;
 
+    if (status == 0 && ws_deflate_agree(&terms, r, &e->options.deflate) < 0) {
+        status = 400;
+        why = "the Sec-WebSocket-Extensions are malformed";
+    }
     if (status == 0)
         return true;
     /* RFC 9110, 15.5.22: a plain request for what is only there over another protocol. */

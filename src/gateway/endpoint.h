@@ -14,6 +14,7 @@
 #include "http/server.h"
 #include "hub/hub.h"
 #include "ws/conn.h"
+#include "ws/deflate.h"
 
 struct gateway_conn;
 struct gateway_endpoint;
@@ -36,6 +37,7 @@ struct gateway_options {
     bool keep_head;            /* each connection keeps the text of its request */
     const str *protocols;      /* sub-protocols spoken; the client's order decides */
     size_t protocol_count;
+    struct ws_deflate_options deflate; /* off */
 };
 #define GATEWAY_OPTIONS_DEFAULT                                                                    \
     ((struct gateway_options){ .message_bytes_max = 1 << 20,                                       \

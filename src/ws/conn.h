@@ -97,7 +97,7 @@ struct msg *ws_msg_close(unsigned code, str reason);
 
 void ws_deflate_send(struct ws_conn *w, struct msg *m); /* internal */
 
-/* m is a text or a binary message. Borrows it. */
+/* Sends a message made by ws_msg(), compressed where that was agreed on. Borrows it. */
 static inline void ws_conn_send(struct ws_conn *w, struct msg *m)
 {
     if (!w->stream || w->close_sent)

@@ -164,7 +164,8 @@ void ws_deflate_send(struct ws_conn *w, struct msg *m)
     str payload = msg_payload(m);
     struct msg *c;
 
-    if (payload.n == 0 || payload.n < d->terms.threshold) {
+    if (payload.n == 0 || payload.n < d->terms.threshold ||
+        (m->data[0] & OP_BITS) > WS_BINARY) { /* 6.1: control frames are not compressed */
         stream_send(w->stream, m);
         return;
     }

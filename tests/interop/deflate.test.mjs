@@ -142,3 +142,74 @@ describe("compressed", async () => {
     raw.destroy();
   });
 });
+
+describe("plain WebSocket endpoints", async () => {
+  const server = await serve("deflate.lua");
+
+  async function open(t, path, options) {
+    const ws = new WebSocket(server.ws + path, { perMessageDeflate: { threshold: 0 }, ...options });
+    t.after(() => ws.terminate());
+    await once(ws, "open");
+    return ws;
+  }
+
+  async function echo(ws, data) {
+    const answer = once(ws, "message");
+    ws.send(data);
+    const [got, binary] = await answer;
+    assert.equal(binary, typeof data !== "string");
+    assert.ok(Buffer.from(data).equals(got));
+  }
+
+  test("only where the endpoint wants it", async (t) => {
+    assert.equal((await open(t, "/off")).extensions, "");
+    assert.equal((await open(t, "/shared", { perMessageDeflate: false })).extensions, "");
+    assert.equal((await open(t, "/shared")).extensions, "permessage-deflate");
+    assert.equal((await open(t, "/own")).extensions, "permessage-deflate");
+  });
+
+  for (const path of ["/off", "/shared", "/own"])
+    test(`${path}: all sizes come back, pings between them`, async (t) => {
+      const ws = await open(t, path);
+      for (const n of [1, 125, 126, 1000, 1024, 5000, 65_535, 65_536, 100_000]) {
+        await echo(ws, text.repeat(8).slice(0, n));
+        await echo(ws, Buffer.concat(Array(6).fill(noise)).subarray(0, n));
+      }
+      if (path === "/shared") await once(ws, "ping");
+    });
+
+  test("a context is carried over", async (t) => {
+    const ws = await open(t, "/own");
+    const piece = noise.subarray(0, 3000);
+    await echo(ws, piece);
+    const before = ws._socket.bytesRead;
+    await echo(ws, piece);
+    assert.ok(ws._socket.bytesRead - before < 100);
+  });
+
+  test("what is published reaches all of them", async (t) => {
+    for (const path of ["/shared", "/own"]) {
+      const sockets = await Promise.all([{}, {}, { perMessageDeflate: false }].map((options) => open(t, path, options)));
+      const heard = sockets.map((ws) => several(ws, "message", 5));
+      for (let i = 0; i < 5; i++) sockets[0].send(`*${i}${text.slice(0, 20_000)}`);
+      for (const all of await Promise.all(heard)) all.forEach(([data], i) => assert.ok(data.toString() === `*${i}${text.slice(0, 20_000)}`));
+    }
+  });
+
+  test("the limit is of what comes out: 1009", async (t) => {
+    const ws = await open(t, "/own");
+    ws.send(Buffer.alloc(100_001));
+    const [code] = await once(ws, "close");
+    assert.equal(code, 1009);
+  });
+
+  test("a malformed offer fails the handshake", async () => {
+    for (const [path, status] of [["/shared", 400], ["/off", 101]]) {
+      const got = await new Promise((done) => {
+        const ws = new WebSocket(server.ws + path, { perMessageDeflate: false, headers: { "Sec-WebSocket-Extensions": "permessage-deflate; =" } });
+        ws.on("open", () => done(101) || ws.terminate()).on("unexpected-response", (_, res) => done(res.statusCode) || ws.terminate()).on("error", () => {});
+      });
+      assert.equal(got, status);
+    }
+  });
+});
