@@ -359,6 +359,8 @@ void http_conn_new(struct http_server *s, int fd, struct tls_context *tls)
     s->stats.connections_open++;
     c->stream =
         tls ? tls_stream_new(s->loop, fd, tls, &events, c) : stream_new(s->loop, fd, &events, c);
+    c->stream->counted = &s->streams_open;
+    s->streams_open++;
     http_conn_timer(c, s->limits.head_timeout_ms);
 }
 

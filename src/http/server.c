@@ -68,7 +68,7 @@ static void adopt(struct http_server *s, int fd, struct tls_context *tls)
     uint32_t max = s->limits.connections_max;
 
     s->stats.connections++;
-    if (s->closing || (max > 0 && s->stats.connections_open >= max))
+    if (s->closing || (max > 0 && s->streams_open >= max))
         turn_away(s, fd, tls != NULL);
     else
         http_conn_new(s, fd, tls);

@@ -102,6 +102,7 @@ struct http_server {
     struct loop *loop;
     struct http_limits limits;
     struct http_stats stats;
+    uint64_t streams_open; /* now, upgraded ones included: what connections_max limits */
     http_route route;
     void *route_user;
     struct list conns;                      /* of struct http_conn, oldest first */

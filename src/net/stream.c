@@ -306,7 +306,10 @@ void stream_close(struct stream *s, int err)
     if (s->closing)
         return; /* both ends may give up at once */
     s->closing = true;
-    stream_stop_linger(s);
+    if (s->ending)
+        stream_stop_linger(s);
+    else
+        stream_uncount(s);
     if (s->secure)
         tls_stream_closed(s);
     loop_unwatch(s->loop, &s->watch);

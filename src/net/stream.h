@@ -56,11 +56,14 @@ struct stream {
     struct loop *loop;
     const struct stream_events *events;
     void *owner;
-    struct loop_job flush;        /* queued while there is something to write; reused for reaping */
-    struct loop_job offer;        /* queued when kept bytes are to be offered, or a fault told */
-    struct stream_queue *queue;   /* NULL: nothing to write */
-    struct stream_linger *linger; /* NULL unless ending takes time */
-    uint8_t *kept;                /* bytes read and not used; NULL: none */
+    struct loop_job flush;      /* queued while there is something to write; reused for reaping */
+    struct loop_job offer;      /* queued when kept bytes are to be offered, or a fault told */
+    struct stream_queue *queue; /* NULL: nothing to write */
+    union {
+        uint64_t *counted;            /* NULL, or one less there once it ends or closes */
+        struct stream_linger *linger; /* ending: NULL unless that takes time */
+    };
+    uint8_t *kept; /* bytes read and not used; NULL: none */
     uint32_t kept_len, kept_cap;
     uint32_t queued_bytes;                 /* in queue */
     int fault;                             /* to be closed from the loop with this code; 0: no */

@@ -71,6 +71,13 @@ void stream_stop_linger(struct stream *s)
     s->linger = NULL;
 }
 
+void stream_uncount(struct stream *s)
+{
+    if (s->counted)
+        --*s->counted;
+    s->counted = NULL;
+}
+
 void stream_finish(struct stream *s)
 {
     /* A peer that finished sending before waits for nothing but our answer. */
@@ -86,6 +93,7 @@ void stream_end(struct stream *s)
 {
     if (s->closing || s->ending)
         return;
+    stream_uncount(s);
     s->ending = true;
     stream_interest(s);
     if (s->watch.fd < 0)

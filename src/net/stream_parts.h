@@ -33,6 +33,8 @@ void stream_fault(struct stream *s, int err);
 /* The queue of an ending stream is written. */
 void stream_finish(struct stream *s);
 void stream_stop_linger(struct stream *s);
+/* Before it ends or closes: it is not open any more. */
+void stream_uncount(struct stream *s);
 
 /* --- implemented by tls_stream.c, for streams that are secure --- */
 

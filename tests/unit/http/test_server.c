@@ -286,6 +286,30 @@ static void gives_the_stream_away_later(void **state)
 }
 
 /* What follows a head with a body and an Upgrade would be read in two ways. */
+/* A limit of connections that upgraded ones escaped would limit nothing. */
+static void upgraded_ones_count(void **state)
+{
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    struct client late;
+    struct fixture f;
+    (void)state;
+
+    limits.connections_max = 1;
+    start(&f, limits);
+    f.take = true;
+    client_send(&f.client, STR(upgrade));
+    site_until(&f.site, f.taken);
+    assert_int_equal(f.site.server.stats.connections_open, 0);
+    client_open(&late, &f.site);
+    assert_int_equal(client_response(&late, "GET"), 503);
+    client_close(&late);
+    stream_close(f.taken, 0);
+    client_open(&late, &f.site);
+    assert_int_equal(client_get(&late, "/", ""), 200);
+    client_close(&late);
+    finish(&f);
+}
+
 static void no_upgrade_with_a_body(void **state)
 {
     struct fixture f;
@@ -412,7 +436,7 @@ TEST_MAIN(cmocka_unit_test(names_the_peer), cmocka_unit_test(turns_away_beyond_t
           cmocka_unit_test(head_timeout), cmocka_unit_test(idle_timeout),
           cmocka_unit_test(body_timeout), cmocka_unit_test(held_requests_do_not_time_out),
           cmocka_unit_test(slow_readers_are_not_idle), cmocka_unit_test(gives_the_stream_away),
-          cmocka_unit_test(gives_the_stream_away_later), cmocka_unit_test(no_upgrade_with_a_body),
-          cmocka_unit_test(closes_gracefully), cmocka_unit_test(aborts_all),
-          cmocka_unit_test(abort_within_a_handler), cmocka_unit_test(adopts_a_descriptor),
-          cmocka_unit_test(says_why_it_cannot_listen))
+          cmocka_unit_test(gives_the_stream_away_later), cmocka_unit_test(upgraded_ones_count),
+          cmocka_unit_test(no_upgrade_with_a_body), cmocka_unit_test(closes_gracefully),
+          cmocka_unit_test(aborts_all), cmocka_unit_test(abort_within_a_handler),
+          cmocka_unit_test(adopts_a_descriptor), cmocka_unit_test(says_why_it_cannot_listen))
