@@ -131,14 +131,15 @@ static int take_frame(struct load_client *c, const struct ws_frame *f, const cha
     return 0;
 }
 
-/* Whole frames at the front of data; returns the bytes used. */
-static size_t take_frames(struct load_client *c, uint8_t *data, size_t n)
+/* Whole frames at the front of what s brought; returns the bytes used. As soon as c is ready it may
+ * have been opened anew: what is left is not for its new stream. */
+static size_t take_frames(struct load_client *c, const struct stream *s, uint8_t *data, size_t n)
 {
     static const struct ws_rules rules = { .len_max = 1u << 30 };
     uint32_t messages = 0;
     size_t used = 0;
 
-    while (c->state != LOAD_CLOSED) {
+    while (c->stream == s) {
         struct ws_frame f;
         enum ws_bad bad;
         enum parse got = ws_frame_parse(data + used, n - used, &rules, &f, &bad);
@@ -152,7 +153,7 @@ static size_t take_frames(struct load_client *c, uint8_t *data, size_t n)
         messages += (uint32_t)counted;
         used += f.head + (size_t)f.len;
     }
-    if (messages && c->state != LOAD_CLOSED) {
+    if (messages && c->stream == s) {
         c->received += messages;
         c->wire->events->on_messages(c, messages);
     }
@@ -179,7 +180,7 @@ static size_t on_data(struct stream *s, uint8_t *data, size_t n)
         if (c->wire->options->protocol == LOAD_WS)
             ready(c);
     }
-    return used + take_frames(c, data + used, n - used);
+    return used + take_frames(c, s, data + used, n - used);
 }
 
 static void on_end(struct stream *s)
