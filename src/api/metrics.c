@@ -80,8 +80,10 @@ static void give_net(const struct walk *w, const struct stream_stats *n)
     GAUGE("net_queued_bytes", "", "Bytes of output that wait for the kernel", n->queued_bytes);
 }
 
-static void give_http(const struct walk *w, const struct http_stats *h)
+static void give_http(const struct walk *w, const struct http_server *server)
 {
+    const struct http_stats *h = &server->stats;
+
     GAUGE("http_connections", "", "Open HTTP connections", h->connections_open);
     COUNTER("http_connections_accepted", "", "Connections accepted", h->connections);
     COUNTER("http_requests", "", "Well-formed requests", h->requests);
@@ -93,6 +95,9 @@ static void give_http(const struct walk *w, const struct http_stats *h)
     COUNTER("http_errors", "reason=\"aborted\"", "Requests refused or broken off", h->aborted);
     COUNTER("http_errors", "reason=\"max_connections\"", "Requests refused or broken off",
             h->refused);
+    /* Out of descriptors or memory: the listener rests, then tries again. */
+    COUNTER("http_errors", "reason=\"accept\"", "Requests refused or broken off",
+            server->listener.refused + server->tls_listener.refused);
 }
 
 static void give_tls(const struct walk *w)
@@ -214,7 +219,7 @@ void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), 
 
     give_loop(w, &app->loop.stats);
     give_net(w, &stream_stats);
-    give_http(w, &app->http.stats);
+    give_http(w, &app->http);
     give_tls(w);
     give_websocket(w, &app->gateway.stats);
     io_sum_stats(app, &engines);

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -218,6 +219,42 @@ static void everything_open_is_freed(void **state)
         close(fds[i]);
 }
 
+/* --- Out of descriptors --- */
+
+static void find_refused(void *user, const atr_metric *m)
+{
+    if (!strcmp(m->name, "atrium_http_errors_total") && !strcmp(m->labels, "reason=\"accept\""))
+        *(double *)user = m->value;
+}
+
+/* Connections that cannot be accepted wait, and whoever watches can see that there are such. */
+static void a_lack_of_descriptors_is_counted(void **state)
+{
+    int err, fd;
+    atr_app *app = atr_app_new(&err);
+    struct rlimit all, few;
+    double refused = -1;
+    char in[64] = "";
+    (void)state;
+
+    fd = connect_to(listen_on_a_port(app), 0);
+    say(fd, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    atr_app_metrics(app, find_refused, &refused);
+    assert_true(refused == 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    few = (struct rlimit){ (rlim_t)fd + 1, all.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_true(atr_app_turn(app, 1000) >= 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+    atr_app_metrics(app, find_refused, &refused);
+    assert_true(refused >= 1);
+    while (recv(fd, in, sizeof in - 1, MSG_DONTWAIT) < 0)
+        assert_true(atr_app_turn(app, 1000) >= 0);
+    assert_memory_equal(in, "HTTP/1.1 200", 12);
+    close(fd);
+    atr_app_free(app);
+}
+
 /* --- Ports that are taken --- */
 
 static void assert_taken(atr_app *app, uint16_t port, const char *wanted)
@@ -270,5 +307,6 @@ static void a_path_that_is_none(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(closing_waits_for_answers_under_way),
-          cmocka_unit_test(everything_open_is_freed), cmocka_unit_test(a_port_that_is_taken),
-          cmocka_unit_test(a_path_that_is_none))
+          cmocka_unit_test(everything_open_is_freed),
+          cmocka_unit_test(a_lack_of_descriptors_is_counted),
+          cmocka_unit_test(a_port_that_is_taken), cmocka_unit_test(a_path_that_is_none))
