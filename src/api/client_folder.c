@@ -60,7 +60,7 @@ bool client_folder_find(char out[PATH_MAX])
 
     if (named && strlen(named) < PATH_MAX) {
         strcpy(out, named);
-        return true;
+        return is_there(out);
     }
     if (beside_program(out) || beside_library(out))
         return true;

@@ -43,7 +43,7 @@ static void mount(atr_io *io)
 
     bool serve = settings_number(&app->settings, SET_serveClient);
 
-    if (str_eq(io->mounted, o->engine.path) && serve == (io->bundle != NULL))
+    if (str_eq(io->mounted, o->engine.path) && serve == io->serves)
         return;
     unmount(io);
     if (http_router_mount(&app->router, o->engine.path, &io->server.engine.handler) < 0) {
@@ -51,6 +51,7 @@ static void mount(atr_io *io)
         return;
     }
     io->mounted = o->engine.path;
+    io->serves = serve;
     if (!serve)
         return;
     io->bundle = client_bundle_new(&app->router, o->engine.path, &o->engine.cors);

@@ -13,7 +13,8 @@ struct atr_io {
     atr_app *app;
     struct arena strings;         /* of options */
     str mounted;                  /* the path the handler is mounted at */
-    struct client_bundle *bundle; /* NULL: not served */
+    struct client_bundle *bundle; /* NULL: not served, or not there */
+    bool serves;                  /* serveClient, as it was when mounted */
     struct list namespaces;       /* of atr_namespace */
     struct list middlewares;      /* of struct middleware */
     struct list matchers;         /* of struct matcher */
@@ -32,6 +33,8 @@ struct atr_namespace {
     struct list link; /* in io->namespaces */
     atr_namespace_handlers handlers;
     void *user;
+    void (*on_room)(void *user, int what, atr_str room, atr_socket *s);
+    void *room_user;
     struct map named; /* event name to struct named_handler */
 };
 

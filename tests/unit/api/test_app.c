@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -219,6 +220,32 @@ static void everything_open_is_freed(void **state)
         close(fds[i]);
 }
 
+/* --- Without the browser client --- */
+
+static void count_warning(void *user, int level, const char *line)
+{
+    (void)level;
+    *(int *)user += strstr(line, "client-missing") != NULL;
+}
+
+static void a_missing_client_is_said_once(void **state)
+{
+    int err, warnings = 0;
+    atr_app *app = atr_app_new(&err);
+    char why[ATR_WHY_BYTES];
+    (void)state;
+
+    assert_int_equal(setenv("ATRIUM_CLIENT_DIR", "/nowhere", 1), 0);
+    atr_log_to(count_warning, &warnings);
+    (void)atr_app_io(app);
+    assert_int_equal(atr_app_set(app, ATR_STR("pingTimeout"), ATR_STR("300"), ATR_SCRIPT, why), 0);
+    assert_int_equal(atr_app_set(app, ATR_STR("pingInterval"), ATR_STR("400"), ATR_SCRIPT, why), 0);
+    atr_log_to(NULL, NULL);
+    assert_int_equal(unsetenv("ATRIUM_CLIENT_DIR"), 0);
+    atr_app_free(app);
+    assert_int_equal(warnings, 1);
+}
+
 /* --- Out of descriptors --- */
 
 static void find_refused(void *user, const atr_metric *m)
@@ -308,5 +335,6 @@ static void a_path_that_is_none(void **state)
 
 TEST_MAIN(cmocka_unit_test(closing_waits_for_answers_under_way),
           cmocka_unit_test(everything_open_is_freed),
+          cmocka_unit_test(a_missing_client_is_said_once),
           cmocka_unit_test(a_lack_of_descriptors_is_counted),
           cmocka_unit_test(a_port_that_is_taken), cmocka_unit_test(a_path_that_is_none))
