@@ -37,7 +37,7 @@ describe("half-open connections", () => {
     await once(client, "connect");
     const sockets = [...(await open(patient, 5000)), ...(await open(patient, 5000, "GET /hello HTTP/1.1\r\nHost: x\r\nX-Half: a"))];
     await until(async () => (await metric(patient, "atrium_http_connections")) >= 10_000, "10,000 connections");
-    for (let i = 0; i < 100; i++) assert.equal(await client.emitWithAck("ask", i), i);
+    for (let i = 0; i < 100; i++) assert.equal(await client.emitWithAck("reflect", i), i);
     await well(patient);
     for (const socket of sockets) socket.resetAndDestroy();
     await until(async () => (await metric(patient, "atrium_http_connections")) < 10, "all to be gone");
@@ -195,16 +195,16 @@ describe("limits that the settings set", () => {
       return socket;
     };
     const one = await client();
-    assert.equal(await one.emitWithAck("ask", 1), 1);
-    assert.deepEqual(await one.emitWithAck("ask", [[[1]]]), [[[1]]]);
+    assert.equal(await one.emitWithAck("reflect", 1), 1);
+    assert.deepEqual(await one.emitWithAck("reflect", [[[1]]]), [[[1]]]);
     const lost = once(one, "disconnect");
-    one.emit("ask", [[[[[[1]]]]]]);
+    one.emit("reflect", [[[[[[1]]]]]]);
     await lost;
     const two = await client();
-    const bits = await two.emitWithAck("ask", [Buffer.from("a"), Buffer.from("b")]);
+    const bits = await two.emitWithAck("reflect", [Buffer.from("a"), Buffer.from("b")]);
     assert.equal(bits.length, 2);
     const gone = once(two, "disconnect");
-    two.emit("ask", [Buffer.from("a"), Buffer.from("b"), Buffer.from("c")]);
+    two.emit("reflect", [Buffer.from("a"), Buffer.from("b"), Buffer.from("c")]);
     await gone;
     const three = await client();
     const outcome = within(new Promise((done) => {
@@ -228,7 +228,7 @@ describe("limits that the settings set", () => {
     wire.socket.pause();
     wire.write(frame(TEXT, '42["flood",20000]'));
     await until(async () => (await metric(server, 'atrium_engine_errors_total{reason="queue_overflow"}')) >= 1, "the overflow");
-    assert.equal(await reader.emitWithAck("ask", "fine"), "fine");
+    assert.equal(await reader.emitWithAck("reflect", "fine"), "fine");
     await until(async () => (await metric(server, "atrium_net_queued_bytes")) === 0, "memory back");
     wire.destroy();
     reader.disconnect();

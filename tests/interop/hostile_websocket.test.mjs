@@ -222,7 +222,7 @@ function* chance(seed) {
 
 describe("packets changed at random", () => {
   const good = [
-    "40", '40{"a":1}', "40/chat,", "41", '42["echo",1,{"a":[null,"x"]}]', '421["ask","x"]', '451-["echo",{"_placeholder":true,"num":0}]', '43-1[]',
+    "40", '40{"a":1}', "40/chat,", "41", '42["echo",1,{"a":[null,"x"]}]', '421["reflect","x"]', '451-["echo",{"_placeholder":true,"num":0}]', '43-1[]',
     '4612-["x"]', "2", "3", "3probe", "2probe", "5", "6", "1", '44{"message":"x"}', "bAQID", '42/chat,7["echo"]', '42["echo","\\ud83d\\ude42\\u0000"]', "4", "",
   ];
   const junk = ['"', "\\", "{", "}", "[", "]", ",", "-", "/", "0", "9", "\u0000", "\u001e", "é", "🙂", "_placeholder", "1e999", "-", ":"];

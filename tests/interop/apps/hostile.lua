@@ -5,7 +5,7 @@ local atrium = require "atrium"
 
 atrium.io:on("connection", function(socket)
   socket:on("echo", function(...) socket:emit("echo", ...) end)
-  socket:on("ask", function(...)
+  socket:on("reflect", function(...)
     local args, n = { ... }, select("#", ...)
     if type(args[n]) == "function" then args[n](unpack(args, 1, n - 1)) end
   end)

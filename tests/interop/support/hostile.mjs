@@ -15,7 +15,7 @@ export async function well(server) {
       const answer = await within(
         new Promise((done, fail) => {
           socket.once("connect_error", fail);
-          socket.emit("ask", "how are you", 1, done);
+          socket.emit("reflect", "how are you", 1, done);
         }),
         "a good client's answer",
       );
