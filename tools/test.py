@@ -96,6 +96,9 @@ def run_node(build, pattern, totals):
 
 
 def main():
+    # A sanitizer's report must end the program, or nobody sees it.
+    os.environ.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1")
     build = pathlib.Path(sys.argv[1])
     pattern = sys.argv[2] if len(sys.argv) > 2 else ""
     totals = Totals()
