@@ -15,7 +15,8 @@
 #include "http/date.h"
 #include "proto/http1_chars.h"
 
-enum { COMPRESS_MIN = 1024, COMPRESS_LEVEL = 4 };
+/* MAX: what holds the loop up for some tens of milliseconds; more goes out as it is. */
+enum { COMPRESS_MIN = 1024, COMPRESS_MAX = 1 << 20, COMPRESS_LEVEL = 4 };
 
 /* Our own lines; the longest are far below its size. */
 struct lines {
@@ -138,7 +139,8 @@ static enum http_coding squeeze(const struct http_request *r, const struct http_
 {
     enum http_coding coding;
 
-    if (!res->compress || res->body.n < (res->compress_min ? res->compress_min : COMPRESS_MIN))
+    if (!res->compress || res->body.n > COMPRESS_MAX ||
+        res->body.n < (res->compress_min ? res->compress_min : COMPRESS_MIN))
         return HTTP_IDENTITY;
     coding = http_coding_of(http1_header(&r->head, STR("accept-encoding")));
     if (coding == HTTP_IDENTITY)

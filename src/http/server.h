@@ -128,12 +128,12 @@ void http_server_abort(struct http_server *s);
 
 /* --- Answering --- */
 struct http_response {
-    unsigned status;       /* 200 when 0 */
-    str type;              /* Content-Type; none when empty */
-    str headers;           /* further header lines, each ended by CRLF */
-    str body;              /* copied */
-    bool close;            /* close the connection afterwards */
-    bool compress;         /* gzip/deflate it if the client accepts and it is large enough */
+    unsigned status; /* 200 when 0 */
+    str type;        /* Content-Type; none when empty */
+    str headers;     /* further header lines, each ended by CRLF */
+    str body;        /* copied */
+    bool close;      /* close the connection afterwards */
+    bool compress;   /* gzip/deflate it if the client accepts; up to 1 MiB, for the loop's sake */
     uint32_t compress_min; /* the smallest body worth compressing; 0: 1024 bytes */
     struct msg *shared; /* a body sent by reference instead of `body`, not compressed; borrowed */
 };

@@ -233,8 +233,28 @@ static void warm_requests_allocate_nothing(void **state)
     finish(&f);
 }
 
+/* A client chooses when its long-polling answer is made, and of how much: it must not be able to
+ * hold everybody else up. */
+static void does_not_compress_for_long(void **state)
+{
+    enum { LARGE = 1 << 20 };
+    static uint8_t text[LARGE + 1];
+    struct fixture f;
+    (void)state;
+
+    start(&f);
+    f.res = (struct http_response){ .body = str_n(text, LARGE), .compress = true };
+    assert_int_equal(client_get(&f.client, "/", "Accept-Encoding: gzip\r\n"), 200);
+    assert_str(client_header(&f.client, "content-encoding"), "gzip");
+    f.res.body.n = LARGE + 1;
+    assert_int_equal(client_get(&f.client, "/", "Accept-Encoding: gzip\r\n"), 200);
+    assert_null(client_header(&f.client, "content-encoding").p);
+    assert_int_equal(f.client.body.len, LARGE + 1);
+    finish(&f);
+}
+
 TEST_MAIN(cmocka_unit_test(writes_what_was_asked), cmocka_unit_test(statuses_without_bodies),
           cmocka_unit_test(closes_when_told), cmocka_unit_test(shares_a_body),
-          cmocka_unit_test(compresses_when_it_pays), cmocka_unit_test(checks_headers),
-          cmocka_unit_test(stops_reading_who_does_not_read),
+          cmocka_unit_test(compresses_when_it_pays), cmocka_unit_test(does_not_compress_for_long),
+          cmocka_unit_test(checks_headers), cmocka_unit_test(stops_reading_who_does_not_read),
           cmocka_unit_test(warm_requests_allocate_nothing))
