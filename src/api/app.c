@@ -140,6 +140,18 @@ void atr_app_settings(atr_app *app,
            app->settings.values[n].source, settings_help(n));
 }
 
+/* Says that a handler held up everybody, after the fact: at most once a second. */
+static void on_slow(struct loop *l, uint64_t busy_us)
+{
+    atr_app *app = container_of(l, struct atr_app, loop);
+
+    if (app->slow_told_ms && l->now_ms - app->slow_told_ms < 1000)
+        return;
+    app->slow_told_ms = l->now_ms;
+    log_event(LOG_WARN, "slow-handler", "ms=%lu hint=%s", (unsigned long)busy_us / 1000,
+              "nobody else was served meanwhile; see the setting slowHandler");
+}
+
 void app_apply_settings(atr_app *app)
 {
     struct settings *s = &app->settings;
@@ -159,6 +171,8 @@ void app_apply_settings(atr_app *app)
     log_set_format(strcmp(settings_text(s, SET_logFormat, level, sizeof level), "json") == 0
                        ? LOG_JSON
                        : LOG_TEXT);
+    app->loop.slow_us = (uint64_t)settings_number(s, SET_slowHandler) * 1000;
+    app->loop.on_slow = on_slow;
     tls_apply_settings(app);
     if (app->io)
         io_apply_settings(app->io);

@@ -45,6 +45,7 @@ struct atr_app {
     struct timer closed;           /* looks whether connections are gone while closing */
     struct outside outside;
     uint64_t handler_errors;
+    uint64_t slow_told_ms; /* when a handler was last said to be slow; 0: none was */
     uint16_t port;     /* 0 until listening */
     uint16_t tls_port; /* 0: none speaks TLS; else it may be the same */
     bool closing;

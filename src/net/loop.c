@@ -207,6 +207,8 @@ static void finish(struct loop *l)
     histogram_add(&l->stats.busy, busy_us);
     if (busy_us > l->stats.busy_us_max)
         l->stats.busy_us_max = busy_us;
+    if (l->slow_us && busy_us >= l->slow_us)
+        l->on_slow(l, busy_us);
 }
 
 int loop_turn(struct loop *l, int timeout_ms)

@@ -63,6 +63,9 @@ struct loop {
     struct arena scratch;            /* reset each iteration */
     uint8_t *read_buffer;            /* LOOP_READ_BYTES, for whoever is reading right now */
     struct loop_stats stats;
+    /* Called behind an iteration that kept everybody waiting for slow_us or more; 0: never. */
+    uint64_t slow_us;
+    void (*on_slow)(struct loop *l, uint64_t busy_us);
 };
 
 int loop_init(struct loop *l) MUST_CHECK;
@@ -94,8 +97,8 @@ static inline void loop_timer_stop(struct loop *l, struct timer *t)
     timer_stop(&l->timers, t);
 }
 
-/* How long the next turn may wait, at most at_most ms (-1: any time): 0 when something is queued, -1
- * when nothing but a descriptor can happen. For a foreign loop around this one. */
+/* How long the next turn may wait, at most at_most ms (-1: any time): 0 when something is queued,
+ * -1 when nothing but a descriptor can happen. For a foreign loop around this one. */
 int loop_wait_ms(struct loop *l, int at_most);
 
 /* One iteration that waits at most timeout_ms (-1: until something happens). 0, or what the wait
