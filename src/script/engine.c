@@ -184,7 +184,8 @@ static atr_engine_socket *check_socket(lua_State *L)
 {
     atr_engine_socket *socket = NULL;
 
-    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!lua_istable(L, 1))
+        script_error(L, "socket expected (call it with a colon: socket:method(...))");
     lua_rawgeti(L, 1, 1);
     if (lua_type(L, -1) == LUA_TSTRING) {
         uint64_t ref = check_ref(L, lua_gettop(L));

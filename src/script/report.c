@@ -141,7 +141,14 @@ static int l_log(lua_State *L)
     return 0;
 }
 
+/* raise(message): with the place of the script's code, however it was called. */
+static int l_raise(lua_State *L)
+{
+    return script_error(L, "%s", luaL_checkstring(L, 1));
+}
+
 void log_open(lua_State *L, struct script *s, int core)
 {
+    core_add(L, s, core, "raise", l_raise);
     core_add(L, s, core, "log", l_log);
 }

@@ -132,6 +132,9 @@ static int close_entry(lua_State *L)
     push_ws(e, L, n->ws); /* [2] */
     lua_rawgeti(L, LUA_REGISTRYINDEX, e->sockets_ref);
     luaL_unref(L, -1, place_of(n->ws));
+    lua_pushliteral(L, "open"); /* the API still finds it until we return */
+    lua_pushboolean(L, 0);
+    lua_rawset(L, 2);
     atr_ws_set_user(n->ws, NULL);
     gc_owe(s);
     if (e->functions[ON_CLOSE] == LUA_REFNIL)
@@ -245,10 +248,11 @@ static void on_upgrade(void *user, atr_request *r, atr_decision d)
 /* The API's connection of the table at index 1; NULL: gone. */
 static atr_ws *check_ws(struct script *s, lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!lua_istable(L, 1))
+        script_error(L, "WebSocket expected (call it with a colon: ws:method(...))");
     lua_rawgeti(L, 1, 1);
     if (lua_type(L, -1) != LUA_TSTRING)
-        luaL_argerror(L, 1, "WebSocket expected");
+        script_error(L, "WebSocket expected (call it with a colon: ws:method(...))");
     atr_ws *ws = atr_ws_find(s->app, check_ref(L, lua_gettop(L)));
     lua_pop(L, 1);
     return ws;

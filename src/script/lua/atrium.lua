@@ -64,14 +64,14 @@ local database = {}
 function database:query(sql, ...)
   local rows, message = core.query(self, sql, ...)
   if not rows then
-    error(message or "the result is too large", 2)
+    core.raise(message or "the result is too large")
   end
   return rows
 end
 function database:exec(sql, ...)
   local rows, message = core.query(self, sql, ...)
   if not rows then
-    error(message or "the result is too large", 2)
+    core.raise(message or "the result is too large")
   end
   return rows.changes
 end
@@ -79,7 +79,7 @@ end
 function database:get(sql, ...)
   local rows, message = core.query(self, sql, ...)
   if not rows then
-    error(message or "the result is too large", 2)
+    core.raise(message or "the result is too large")
   end
   return rows[1]
 end

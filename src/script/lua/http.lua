@@ -37,6 +37,9 @@ local Response = { __name = "atrium.response" }
 Response.__index = Response
 
 function Response:status(status)
+  if type(status) ~= "number" then
+    error("res:status: a number expected, got " .. type(status), 2)
+  end
   self.code = status
   return self
 end
@@ -45,6 +48,9 @@ function Response:type(name)
   return self
 end
 function Response:header(name, value)
+  if type(name) ~= "string" or value == nil then
+    error("res:header: a name and a value expected", 2)
+  end
   if name:lower() == "content-type" then
     return self:type(tostring(value))
   end
@@ -106,9 +112,12 @@ local function add(method, pattern, handler)
     setmetatable(request, Request)
     local response = setmetatable({ ref = ref, headers = {} }, Response)
     local result = handler(request, response)
-    if result ~= nil and result ~= response and not response.sent
-      and (type(result) == "string" or type(result) == "table" or core.is_bytes(result)) then
-      response:send(result)
+    if result == nil or result == response or response.sent then
+      return
+    end
+    local ok, message = pcall(response.send, response, result)
+    if not ok then -- the handler is no more on the stack
+      error(("%s %s, what its handler returned: %s"):format(method, pattern, message), 0)
     end
   end)
   return http

@@ -32,7 +32,7 @@ local function check(ok, ...)
   if ok then
     return ...
   end
-  error((...), 3)
+  core.raise((...))
 end
 core.check = check
 
@@ -401,6 +401,10 @@ local Conn = {
       return core.handshake(of, "sid")
     elseif key == "transport" then
       return { name = core.handshake(of, "transport") }
+    elseif key == "close" then
+      return function()
+        of:disconnect(true)
+      end
     elseif key == "remoteAddress" then
       return core.handshake(of, "address")
     elseif key == "bufferedAmount" then

@@ -170,7 +170,55 @@ static void middleware_that_waits_past_the_end(void **state)
     rig_close(&r);
 }
 
+/* An endless loop cannot be ended, but one that ends is told of. */
+static void a_handler_that_holds_up_everybody_is_told_of(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "local io = require 'atrium'.io\n"
+                 "io:configure { slowHandler = 20 }\n"
+                 "io:on('connection', function(s)\n"
+                 "  s:on('work', function(ack)\n"
+                 "    local start = os.clock()\n"
+                 "    while os.clock() - start < 0.03 do end\n"
+                 "    ack()\n"
+                 "  end)\n"
+                 "end)\n");
+    int fd = rig_client(&r, "");
+
+    rig_catch_log();
+    rig_send(fd, "421[\"work\"]");
+    rig_expect(&r, fd, "431[]");
+    rig_turn(&r);
+    assert_non_null(strstr(rig_log(), "warn slow-handler ms="));
+    close(fd);
+    rig_close(&r);
+}
+
+static void a_wait_that_fails_names_its_line(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "local io = require 'atrium'.io\n"
+                 "io:on('connection', function(s)\n"
+                 "  s:on('one', function() s:timeout(1):emitWithAck('q') end)\n"
+                 "  s:on('all', function() io:timeout(1):emitWithAck('q') end)\n"
+                 "end)\n");
+    int fd = rig_client(&r, "");
+
+    send_and_fail(&r, fd, "42[\"one\"]");
+    assert_non_null(strstr(rig_log(), "app.lua:3: operation has timed out"));
+    send_and_fail(&r, fd, "42[\"all\"]");
+    assert_non_null(strstr(rig_log(), "app.lua:4: operation has timed out"));
+    close(fd);
+    rig_close(&r);
+}
+
 TEST_MAIN(cmocka_unit_test(a_traceback_has_every_line), cmocka_unit_test(the_log_has_fields),
           cmocka_unit_test(finalizers_begin_nothing),
+          cmocka_unit_test(a_handler_that_holds_up_everybody_is_told_of),
+          cmocka_unit_test(a_wait_that_fails_names_its_line),
           cmocka_unit_test(what_is_put_on_a_handshake_stays),
           cmocka_unit_test(middleware_that_waits_past_the_end))

@@ -165,6 +165,35 @@ static void an_engine_carries_messages(void **state)
     rig_close(&r);
 }
 
-TEST_MAIN(cmocka_unit_test(routes_answer),
+/* Whatever a handler returns is an answer, or an error that says which route it was: a client is
+ * not left waiting. */
+static void what_a_handler_returns_is_answered(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "local atrium = require 'atrium'\n"
+                 "local http = atrium.http\n"
+                 "http:get('/number', function() return 5 end)\n"
+                 "http:get('/false', function() return false end)\n"
+                 "http:get('/null', function() return atrium.null end)\n"
+                 "http:get('/bad', function() return { f = print } end)\n"
+                 "http:get('/status', function(req, res) res:status('x') end)\n"
+                 "http:get('/header', function(req, res) res:header('x') end)\n");
+    check(&r, "GET", "/number", "", "200", "text/plain", "5");
+    check(&r, "GET", "/false", "", "200", "application/json", "false");
+    check(&r, "GET", "/null", "", "200", "application/json", "null");
+    rig_catch_log();
+    check(&r, "GET", "/bad", "", "500", "", "Internal Server Error");
+    assert_non_null(strstr(rig_log(), "GET /bad, what its handler returned: cannot encode function "
+                                      "at .f"));
+    check(&r, "GET", "/status", "", "500", "", "Internal Server Error");
+    assert_non_null(strstr(rig_log(), "app.lua:7: res:status: a number expected, got string"));
+    check(&r, "GET", "/header", "", "500", "", "Internal Server Error");
+    assert_non_null(strstr(rig_log(), "app.lua:8: res:header: a name and a value expected"));
+    rig_close(&r);
+}
+
+TEST_MAIN(cmocka_unit_test(routes_answer), cmocka_unit_test(what_a_handler_returns_is_answered),
           cmocka_unit_test(a_client_that_left_is_answered_to_nobody),
           cmocka_unit_test(an_engine_carries_messages))
