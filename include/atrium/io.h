@@ -111,6 +111,13 @@ ATR_API void atr_namespace_on(atr_namespace *n, atr_str event,
 ATR_API void atr_namespace_use(atr_namespace *n,
                                void (*fn)(void *user, atr_socket *s, atr_decision d), void *user);
 
+enum { ATR_ROOM_CREATED, ATR_ROOM_DELETED, ATR_ROOM_JOINED, ATR_ROOM_LEFT };
+/* Told of rooms, those of socket ids included, when it has happened. s: who joined or left, else
+ * NULL. fn NULL: no more. */
+ATR_API void atr_namespace_on_room(atr_namespace *n,
+                                   void (*fn)(void *user, int what, atr_str room, atr_socket *s),
+                                   void *user);
+
 /* --- Sockets. What these functions return about one is valid until its on_disconnect (or
  * on_abandon) has returned, but for what may change: transport, buffered, connected. --- */
 ATR_API atr_ref atr_socket_ref(const atr_socket *s);

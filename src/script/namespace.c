@@ -299,6 +299,7 @@ void namespaces_close(struct script *s)
         if (!s->nsps[i])
             continue;
         atr_namespace_handle(s->nsps[i]->handle, &none, NULL);
+        atr_namespace_on_room(s->nsps[i]->handle, NULL, NULL);
         mem_free(s->nsps[i]);
         s->nsps[i] = NULL;
     }

@@ -196,6 +196,7 @@ void listeners_open(lua_State *L, struct script *s, int core);
 void socket_open(lua_State *L, struct script *s, int core);
 void handshake_open(lua_State *L, struct script *s, int core);
 void event_open(lua_State *L, struct script *s, int core);
+void room_open(lua_State *L, struct script *s, int core);
 void namespace_open(lua_State *L, struct script *s, int core);
 void broadcast_open(lua_State *L, struct script *s, int core);
 void server_open(lua_State *L, struct script *s, int core);

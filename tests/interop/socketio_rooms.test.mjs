@@ -108,6 +108,27 @@ describe("membership", () => {
     assert.equal(await heard(), "ab");
   });
 
+  cast("create-room, join-room, leave-room, delete-room", async ({ sockets: [a, b], connect, namespace }) => {
+    await order(a, "watch_rooms", "seen");
+    await order(a, "join", ["seen 1", "other"]);
+    await order(b, "join", "seen 1");
+    await order(b, "join", "seen 1");
+    await order(a, "leave", "seen 1");
+    assert.deepEqual(await order(a, "room_news"), [
+      ["create-room", "seen 1"],
+      ["join-room", "seen 1", a.id],
+      ["join-room", "seen 1", b.id],
+      ["leave-room", "seen 1", a.id],
+    ]);
+    const { id } = b;
+    b.disconnect();
+    let told = [];
+    await until(async () => (told = told.concat(await order(a, "room_news"))).length >= 2);
+    assert.deepEqual(told, [["leave-room", "seen 1", id], ["delete-room", "seen 1"]]);
+    const later = await connect(namespace);
+    await order(later, "join", "seen 2");
+    assert.equal((await order(a, "room_news")).length, 2);
+  });
   cast("room names of every kind", async ({ sockets: [a, b], heard }) => {
     for (const room of ["", " ", "комната", "__proto__", "a,b", "x".repeat(1000), "1", "/", "🙂"]) {
       await order(a, "join", room);

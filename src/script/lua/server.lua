@@ -84,6 +84,23 @@ function getters:server()
   return core.io
 end
 
+-- What tells of its rooms.
+local Adapter = core.class({ __name = "atrium.adapter" }, {
+  on = core.on,
+  addListener = core.on,
+  once = core.once,
+  off = core.off,
+  removeListener = core.off,
+  removeAllListeners = core.off,
+  listeners = core.listeners,
+}, {})
+function getters:adapter()
+  local adapter = setmetatable({ false }, Adapter)
+  rawset(self, "adapter", adapter)
+  core.watch_rooms(self)
+  return adapter
+end
+
 core.namespace_type.__name = "atrium.namespace"
 core.namespace_type.__tostring = function(self)
   return "namespace " .. self.name

@@ -36,6 +36,22 @@ local orders = {}
 
 function orders.join(socket, _, rooms) socket:join(rooms) end
 function orders.leave(socket, _, room) socket:leave(room) end
+-- What the namespace's adapter told of rooms whose names begin so, and forgets then.
+local told = {}
+function orders.watch_rooms(_, nsp, prefix)
+  local list = {}
+  told[nsp.name] = list
+  for _, what in ipairs { "create-room", "delete-room", "join-room", "leave-room" } do
+    nsp.adapter:on(what, function(room, id)
+      if room:sub(1, #prefix) == prefix then list[#list + 1] = atrium.array { what, room, id } end
+    end)
+  end
+end
+function orders.room_news(_, nsp)
+  local list = atrium.array { unpack(told[nsp.name]) }
+  for i = #told[nsp.name], 1, -1 do told[nsp.name][i] = nil end
+  return list
+end
 function orders.rooms(socket) return sorted(socket.rooms) end
 
 -- From this socket, or from the server.
