@@ -211,6 +211,17 @@ describe("heartbeat", () => {
     wire.destroy();
   });
 
+  test("short intervals are kept", async () => {
+    const wire = await onWebsocket(server, "/quick/");
+    const end = Date.now() + 3000;
+    for (let i = 0; i < 15; i++) {
+      assert.equal(await wire.text(), "2");
+      wire.write(frame(TEXT, "3"));
+    }
+    assert.ok(Date.now() < end, "15 pings of 50 ms each");
+    wire.destroy();
+  });
+
   test("pings come whatever else flows", async () => {
     const wire = await onWebsocket(server, "/beat/");
     const talk = setInterval(() => wire.write(frame(TEXT, "4talk")), 20);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { chance } from "./support/chance.mjs";
 import { Polling, SEPARATOR, onWebsocket, query } from "./support/engine.mjs";
 import { each, metric, well } from "./support/hostile.mjs";
 import { serve } from "./support/server.mjs";
@@ -208,18 +209,6 @@ describe("floods", () => {
   });
 });
 
-/* Numbers that look like chance but are the same in every run: a failure can be repeated. */
-function* chance(seed) {
-  let x = seed >>> 0;
-  for (;;) {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    x >>>= 0;
-    yield x;
-  }
-}
-
 describe("packets changed at random", () => {
   const good = [
     "40", '40{"a":1}', "40/chat,", "41", '42["echo",1,{"a":[null,"x"]}]', '421["reflect","x"]', '451-["echo",{"_placeholder":true,"num":0}]', '43-1[]',
@@ -241,7 +230,7 @@ describe("packets changed at random", () => {
 
   for (const seed of [1, 2, 3]) {
     test(`over WebSocket, seed ${seed}`, async () => {
-      const numbers = chance(seed * 7919), random = () => numbers.next().value;
+      const random = chance(seed);
       const conversations = Array.from({ length: 300 }, () =>
         Array.from({ length: 1 + (random() % 6) }, () => (random() % 8 ? mutate(random, good[random() % good.length]) : Buffer.alloc(random() % 40, random() & 255))));
       await each(conversations, async (packets) => {
@@ -256,7 +245,7 @@ describe("packets changed at random", () => {
   }
 
   test("over polling", async () => {
-    const numbers = chance(104729), random = () => numbers.next().value;
+    const random = chance(104729);
     const payloads = Array.from({ length: 300 }, () => Array.from({ length: 1 + (random() % 5) }, () => mutate(random, good[random() % good.length])).join(SEPARATOR));
     await each(payloads, async (payload) => {
       const s = await Polling.to(server, "/socket.io/");
@@ -269,7 +258,7 @@ describe("packets changed at random", () => {
   });
 
   test("over bare TCP: heads changed at random", async () => {
-    const numbers = chance(15485863), random = () => numbers.next().value;
+    const random = chance(15485863);
     const heads = [`GET ${PATH}?${query("polling")} HTTP/1.1\r\nHost: x\r\n\r\n`, upgradeHead(`${PATH}?${query("websocket")}`), "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"];
     await each(Array.from({ length: 600 }, () => mutate(random, heads[random() % heads.length])), async (bytes) => {
       const wire = await Wire.to(server.port);

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { io } from "socket.io-client";
+import { chance } from "./support/chance.mjs";
 import { collect, scenario } from "./support/client.mjs";
 import { metric, well } from "./support/hostile.mjs";
 import { lag } from "./support/lag.mjs";
@@ -117,24 +118,12 @@ describe("shutting down", () => {
   });
 });
 
-/* The same numbers in every run. */
-function* chance(seed) {
-  let x = seed >>> 0;
-  for (;;) {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    x >>>= 0;
-    yield x;
-  }
-}
-
 describe("clients that do whatever comes to their mind", () => {
   for (const seed of [11, 22, 33]) {
     test(`seed ${seed}: each answer is the right one, each event arrives in order, nothing is left behind`, async () => {
       const host = await serve("socketio.lua");
       const slow = await lag(host, 5);
-      const numbers = chance(seed * 7919), random = () => numbers.next().value;
+      const random = chance(seed);
       const transports = [["polling"], ["websocket"], ["polling", "websocket"]];
       await Promise.all(Array.from({ length: 30 }, async (_, who) => {
         for (let life = 0; life < 3; life++) {

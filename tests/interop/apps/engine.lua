@@ -38,6 +38,7 @@ end
 
 serve("/echo", {})
 serve("/beat", { pingInterval = 300, pingTimeout = 200 })
+serve("/quick", { pingInterval = 50, pingTimeout = 5000 })
 serve("/small", { maxHttpBufferSize = 100 })
 serve("/hurry", { upgradeTimeout = 200 })
 serve("/bare", { addTrailingSlash = false })
