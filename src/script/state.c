@@ -327,6 +327,7 @@ void script_close(struct script *s)
 {
     if (!s)
         return;
+    s->ending = true;
     if (s->opened)
         server_tell(s, "close", NULL);
     s->closing = true;

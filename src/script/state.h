@@ -72,7 +72,7 @@ struct script {
     lua_State *L;
     struct door *door;
     char *path, *dir;
-    bool opened, closing;
+    bool opened, ending, closing; /* ending: "close" is told; nobody would wake who waits */
 
     /* The allocator of the state, which ours counts for. */
     lua_Alloc alloc;

@@ -188,7 +188,7 @@ static struct pending *pending_new(struct script *s)
 
 struct pending *pending_wait(struct script *s, lua_State *L)
 {
-    if (s->closing)
+    if (s->ending)
         script_error(L, "the script is closing: nothing can be waited for");
     if (!s->running || s->running->L != L)
         script_error(L, "cannot wait inside a coroutine of the script's own (use atrium.spawn)");

@@ -312,7 +312,7 @@ describe("channels", () => {
     await once(ws, "close");
     await until(async () => (await state()).closed.some((c) => c.id === id));
     const end = (await state()).closed.find((c) => c.id === id);
-    assert.deepEqual(end, { id, code: 3000, reason: "bye", open: true, channels: [] });
+    assert.deepEqual(end, { id, code: 3000, reason: "bye", open: false, channels: [] });
     const gone = await (await fetch(`${server.url}/gone/${id}`)).json();
     assert.deepEqual(gone, { open: false, sent: false, joined: false, left: false, pinged: false, buffered: 0, id, closed: true });
   });

@@ -196,6 +196,20 @@ static void a_handler_that_holds_up_everybody_is_told_of(void **state)
     rig_close(&r);
 }
 
+static void a_wait_at_the_end_is_an_error(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "local atrium = require 'atrium'\n"
+                 "atrium.on('close', function()\n"
+                 "  atrium.log.warn('last', { words = select(2, pcall(atrium.sleep, 1)) })\n"
+                 "end)\n");
+    rig_catch_log();
+    rig_close(&r);
+    assert_non_null(strstr(rig_log(), "the script is closing: nothing can be waited for"));
+}
+
 static void a_wait_that_fails_names_its_line(void **state)
 {
     struct rig r;
@@ -219,6 +233,7 @@ static void a_wait_that_fails_names_its_line(void **state)
 TEST_MAIN(cmocka_unit_test(a_traceback_has_every_line), cmocka_unit_test(the_log_has_fields),
           cmocka_unit_test(finalizers_begin_nothing),
           cmocka_unit_test(a_handler_that_holds_up_everybody_is_told_of),
+          cmocka_unit_test(a_wait_at_the_end_is_an_error),
           cmocka_unit_test(a_wait_that_fails_names_its_line),
           cmocka_unit_test(what_is_put_on_a_handshake_stays),
           cmocka_unit_test(middleware_that_waits_past_the_end))
