@@ -150,9 +150,32 @@ function flagged:compress(on)
   return setmetatable({ self[1], flags, self[3] }, Flagged)
 end
 
+-- What a socket that has gone emits to when its namespace has ended too: like everything done to
+-- such a socket, it does nothing.
+local Nobody = { __name = "atrium.operator" }
+local nobody = setmetatable({}, Nobody)
+local function same(self)
+  return self
+end
+local function sent()
+  return true
+end
+local function none()
+  return core.array {}
+end
+local function nothing() end
+class(Nobody, {
+  to = same, in_ = same, ["in"] = same, except = same, timeout = same, compress = same,
+  emit = sent, send = sent, write = sent, emitWithAck = none, fetchSockets = none,
+  socketsJoin = nothing, socketsLeave = nothing, disconnectSockets = nothing,
+}, { volatile = same, ["local"] = same, local_ = same, broadcast = same })
+
 -- Everyone but the socket. A socket that has gone is in no namespace any more: its last one serves.
 local function everyone_else(socket, flags, timeout)
   local nsp = socket.nsp
+  if nsp and nsp[1] == 0 then
+    return nobody
+  end
   return new_operator(nsp and nsp[1] or 0, flags, socket, timeout, false, false)
 end
 function flagged:to(room)

@@ -196,6 +196,36 @@ static void a_handler_that_holds_up_everybody_is_told_of(void **state)
     rig_close(&r);
 }
 
+static void who_outlives_the_namespace_emits_to_nobody(void **state)
+{
+    struct rig r;
+    char in[256];
+
+    (void)state;
+    rig_open(&r,
+             "local atrium = require 'atrium'\n"
+             "local io = atrium.io\n"
+             "io:configure { cleanupEmptyChildNamespaces = true }\n"
+             "io:of(atrium.pattern '^/d$'):on('connection', function(s)\n"
+             "  s:on('disconnect', function()\n"
+             "    atrium.sleep(5)\n"
+             "    local ended = not pcall(function() s.nsp:emit('x') end)\n"
+             "    s.broadcast:emit('x') s:to('a'):except('b'):timeout(1):emit('x', print)\n"
+             "    s.volatile.broadcast:emit('x')\n"
+             "    io:emit('over', ended, #s.broadcast:fetchSockets(), s:to('a'):emitWithAck('x'))\n"
+             "  end)\n"
+             "end)\n");
+    int fd = rig_client(&r, "");
+
+    rig_send(fd, "40/d,");
+    (void)rig_frame(&r, fd, in, sizeof in);
+    rig_send(fd, "41/d,");
+    rig_expect(&r, fd, "42[\"over\",true,0,[]]");
+    assert_int_equal(script_errors(r.script), 0);
+    close(fd);
+    rig_close(&r);
+}
+
 static void a_wait_at_the_end_is_an_error(void **state)
 {
     struct rig r;
@@ -234,6 +264,7 @@ TEST_MAIN(cmocka_unit_test(a_traceback_has_every_line), cmocka_unit_test(the_log
           cmocka_unit_test(finalizers_begin_nothing),
           cmocka_unit_test(a_handler_that_holds_up_everybody_is_told_of),
           cmocka_unit_test(a_wait_at_the_end_is_an_error),
+          cmocka_unit_test(who_outlives_the_namespace_emits_to_nobody),
           cmocka_unit_test(a_wait_that_fails_names_its_line),
           cmocka_unit_test(what_is_put_on_a_handshake_stays),
           cmocka_unit_test(middleware_that_waits_past_the_end))
