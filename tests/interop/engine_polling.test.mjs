@@ -346,7 +346,7 @@ describe("limits", () => {
   });
 });
 
-describe("heartbeat", () => {
+describe("heartbeat", { concurrency: true }, () => {
   test("a ping comes each interval, and pongs keep the session alive", async () => {
     const s = await Polling.to(server, "/beat/");
     for (let i = 0; i < 4; i++) {

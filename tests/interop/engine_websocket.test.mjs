@@ -200,7 +200,7 @@ describe("the end", () => {
   });
 });
 
-describe("heartbeat", () => {
+describe("heartbeat", { concurrency: true }, () => {
   test("a ping comes each interval, and pongs keep the session alive", async () => {
     const wire = await onWebsocket(server, "/beat/");
     for (let i = 0; i < 4; i++) {

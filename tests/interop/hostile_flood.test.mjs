@@ -75,7 +75,7 @@ describe("half-open connections", () => {
   });
 });
 
-describe("slow clients", () => {
+describe("slow clients", { concurrency: true }, () => {
   const timeouts = () => metric(hasty, 'atrium_http_errors_total{reason="timeout"}');
 
   /* Sends a byte every 30 ms until the other side has had enough; what it said then. */
