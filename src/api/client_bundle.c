@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "engineio/cors.h"
 #include "http/compress.h"
+#include "http/conditions.h"
 
 enum { FILE_BYTES_MAX = 16 << 20 };
 
@@ -72,20 +73,6 @@ static int read_file(const char *folder, const char *name, struct buf *out)
     return err < 0 ? err : 0;
 }
 
-static bool etag_matches(const struct client_bundle *b, str condition)
-{
-    str tag;
-
-    while (str_cut(&condition, ',', &tag)) {
-        tag = str_trim(tag);
-        if (str_starts(tag, STR("W/")))
-            tag = str_n(tag.p + 2, tag.n - 2);
-        if (str_eq(tag, str_of(b->etag)) || str_eq(tag, STR("*")))
-            return true;
-    }
-    return false;
-}
-
 static void on_request(struct http_handler *h, struct http_request *r)
 {
     struct bundle_file *f = container_of(h, struct bundle_file, handler);
@@ -105,7 +92,7 @@ static void on_request(struct http_handler *h, struct http_request *r)
     buf_format(&headers,
                "ETag: %s\r\nCache-Control: public, max-age=0\r\nVary: Accept-Encoding\r\n",
                b->etag);
-    if (etag_matches(b, http1_header(&r->head, STR("if-none-match")))) {
+    if (etag_listed(http1_header(&r->head, STR("if-none-match")), str_of(b->etag))) {
         res.status = 304;
         res.body = (str){ 0 };
     } else {

@@ -5,7 +5,6 @@
 #include "api/request.h"
 
 #include "api/app.h"
-#include "api/route.h"
 #include "base/buf.h"
 #include "proto/http1.h"
 
@@ -121,7 +120,7 @@ atr_str atr_request_url(const atr_request *r)
 
 atr_str atr_request_path(const atr_request *r)
 {
-    struct loop *l = request_loop(in(r));
+    struct loop *l = http_request_loop(in(r));
     str raw = in(r)->head.path;
     char *plain = arena_alloc(&l->scratch, raw.n + 1);
     ptrdiff_t n = http1_unescape(plain, raw, false);

@@ -5,8 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "api/route.h"
-
 #include "api/app.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -49,26 +47,12 @@ static bool is_route(const struct http_request *r)
     return r->handler && r->handler->on_request == on_request;
 }
 
-struct loop *request_loop(const struct http_request *r)
-{
-    return http_request_loop(r);
-}
-
-static int check_pattern(str pattern)
-{
-    if (pattern.n == 0 || pattern.p[0] != '/')
-        return ATR_ESYNTAX;
-    ptrdiff_t star = str_find(pattern, '*');
-    return star < 0 || ((size_t)star == pattern.n - 1 && pattern.p[star - 1] == '/') ? 0
-                                                                                     : ATR_ESYNTAX;
-}
-
 int atr_http_route(atr_app *app, atr_str method, atr_str pattern,
                    void (*fn)(void *user, atr_request *r), void *user)
 {
-    int err = check_pattern(str_in(pattern));
+    int err;
 
-    if (err < 0 || method.n == 0)
+    if (method.n == 0)
         return ATR_ESYNTAX;
     struct route *route = mem_zalloc(sizeof *route);
     *route = (struct route){ .app = app, .fn = fn, .user = user };

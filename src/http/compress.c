@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "http/zlib_memory.h"
 
 enum { WINDOW_BITS = 15, GZIP_WRAP = 16, MEM_LEVEL = 8 };
 
@@ -63,18 +64,6 @@ const char *http_coding_name(enum http_coding c)
 
 /* One per coding; zalloc set once it is in use. */
 static _Thread_local z_stream kept[HTTP_DEFLATE + 1];
-
-static void *zlib_alloc(void *opaque, unsigned items, unsigned size)
-{
-    (void)opaque;
-    return mem_alloc((size_t)items * size);
-}
-
-static void zlib_free(void *opaque, void *p)
-{
-    (void)opaque;
-    mem_free(p);
-}
 
 static z_stream *compressor(enum http_coding c, int level)
 {

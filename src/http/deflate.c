@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "http/zlib_memory.h"
 
 enum { WINDOW_BYTES = 1 << DEFLATE_BITS_MAX, FIRST_PIECE = 4096 };
 enum { AT_BLOCK = 128 }; /* in data_type: between two blocks; see zlib.h on inflate() */
@@ -26,18 +27,6 @@ static _Thread_local struct packer {
     uint8_t mem_level, level;
 } packers[DEFLATE_BITS_MAX + 1]; /* by window */
 static _Thread_local z_stream unpacker;
-
-static void *zlib_alloc(void *opaque, unsigned items, unsigned size)
-{
-    (void)opaque;
-    return mem_alloc((size_t)items * size);
-}
-
-static void zlib_free(void *opaque, void *p)
-{
-    (void)opaque;
-    mem_free(p);
-}
 
 static const Bytef *bytes(const void *p)
 {

@@ -111,6 +111,15 @@ static bool name_is(str name, str plain)
     return n >= 0 && str_eq(str_n(text, (size_t)n), plain);
 }
 
+str http_unescaped(str value, bool plus, struct buf *scratch)
+{
+    size_t before = scratch->len;
+    char *out = (char *)buf_extend(scratch, value.n);
+    ptrdiff_t n = http1_unescape(out, value, plus);
+    scratch->len = before + (size_t)(n < 0 ? 0 : n);
+    return n < 0 ? (str){ 0 } : str_n(out, (size_t)n);
+}
+
 str http_query(const struct http_request *r, str name, struct buf *scratch)
 {
     str rest = r->head.query, key, value;
@@ -120,11 +129,7 @@ str http_query(const struct http_request *r, str name, struct buf *scratch)
             continue;
         if (!has_escape(value))
             return value;
-        size_t before = scratch->len;
-        char *out = (char *)buf_extend(scratch, value.n);
-        ptrdiff_t n = http1_unescape(out, value, true);
-        scratch->len = before + (size_t)(n < 0 ? 0 : n);
-        return n < 0 ? (str){ 0 } : str_n(out, (size_t)n);
+        return http_unescaped(value, true, scratch);
     }
     return (str){ 0 };
 }

@@ -191,11 +191,7 @@ str http_router_param(const struct http_router *t, const struct http_request *r,
         return (str){ 0 };
     if (str_find(value, '%') < 0)
         return value;
-    size_t before = scratch->len;
-    char *out = (char *)buf_extend(scratch, value.n);
-    ptrdiff_t n = http1_unescape(out, value, false);
-    scratch->len = before + (size_t)(n < 0 ? 0 : n);
-    return n < 0 ? (str){ 0 } : str_n(out, (size_t)n);
+    return http_unescaped(value, false, scratch);
 }
 
 /* --- Changing the tables --- */

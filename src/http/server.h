@@ -177,6 +177,10 @@ str http_peer(struct http_request *r);
  * Valid until the end of the iteration. */
 str http_client_cert(const struct http_request *r, bool *verified);
 
+/* value without its escapes (with plus: '+' is a space), put into scratch behind what is there;
+ * p == NULL when an escape is malformed. */
+str http_unescaped(str value, bool plus, struct buf *scratch);
+
 /* The value of a query parameter; p == NULL when absent or badly escaped. The first one wins. A
  * value without escapes is a slice of the head; else it is put into scratch, behind what is there.
  */
