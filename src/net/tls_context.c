@@ -49,6 +49,7 @@ struct tls_context {
     struct load in_force;
     struct stamp *files; /* of the last attempt, failed or not */
     size_t file_count;
+    bool connects;
 };
 
 /* --- Files that change --- */
@@ -322,6 +323,18 @@ int tls_context_new(struct tls_context **out, const struct tls_options *o, char 
     return 0;
 }
 
+struct tls_context *tls_context_new_trusting(void)
+{
+    struct tls_context *c = mem_zalloc(sizeof *c);
+
+    c->connects = true;
+    c->in_force.ssl = SSL_CTX_new(TLS_client_method());
+    ASSERT(c->in_force.ssl);
+    set_manners(c->in_force.ssl, &(struct tls_options){ 0 });
+    SSL_CTX_set_verify(c->in_force.ssl, SSL_VERIFY_NONE, NULL);
+    return c;
+}
+
 void tls_context_free(struct tls_context *c)
 {
     if (!c)
@@ -334,6 +347,11 @@ void tls_context_free(struct tls_context *c)
 SSL *tls_context_session(struct tls_context *c)
 {
     return SSL_new(c->in_force.ssl);
+}
+
+bool tls_context_connects(const struct tls_context *c)
+{
+    return c->connects;
 }
 
 uint32_t tls_context_handshake_timeout(const struct tls_context *c)

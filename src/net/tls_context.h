@@ -1,5 +1,6 @@
 /* net/tls_context.h - what a TLS server shows and asks for: certificates by host name, the versions
- * and ciphers it speaks, and whether it wants a certificate of the client.
+ * and ciphers it speaks, and whether it wants a certificate of the client. Also a client that
+ * trusts anybody.
  *
  * A context is loaded from files and can be loaded again at any time: handshakes that begin later
  * use what was read last, connections that exist keep what they began with. Loading again makes new
@@ -46,6 +47,8 @@ struct tls_context;
 
 /* Options are copied. On failure `why` names the file and the reason. */
 int tls_context_new(struct tls_context **c, const struct tls_options *o, char *why) MUST_CHECK;
+/* For streams that connect, by whoever measures a server: any certificate will do. Never NULL. */
+struct tls_context *tls_context_new_trusting(void) __attribute__((returns_nonnull));
 void tls_context_free(struct tls_context *c); /* NULL is fine; its streams have been closed */
 
 /* Loads the files of o. On failure everything stays as it was. */
@@ -58,6 +61,7 @@ bool tls_context_changed(const struct tls_context *c);
 
 /* A new session on the certificates in force; NULL when there is no memory. */
 struct ssl_st *tls_context_session(struct tls_context *c);
+bool tls_context_connects(const struct tls_context *c); /* its streams are clients */
 uint32_t tls_context_handshake_timeout(const struct tls_context *c);
 
 #endif

@@ -414,7 +414,13 @@ struct stream *tls_stream_new(struct loop *l, int fd, struct tls_context *c,
     BIO_set_data(bio, &t->stream);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
-    SSL_set_accept_state(t->ssl);
+    if (tls_context_connects(c)) {
+        SSL_set_connect_state(t->ssl);
+        t->wants_out = true; /* a client speaks first */
+        stream_interest(&t->stream);
+    } else {
+        SSL_set_accept_state(t->ssl);
+    }
     timer_init(&t->timer, on_timeout);
     if (timeout_ms)
         loop_timer(l, &t->timer, timeout_ms);

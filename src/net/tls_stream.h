@@ -22,7 +22,8 @@ struct tls_stats {                           /* of this thread */
 };
 extern _Thread_local struct tls_stats tls_stats;
 
-/* As stream_new(). The context must outlive the stream. */
+/* As stream_new(); a server's stream, or a client's when the context is one. The context must
+ * outlive the stream. */
 struct stream *tls_stream_new(struct loop *l, int fd, struct tls_context *c,
                               const struct stream_events *events, void *owner)
     __attribute__((returns_nonnull));
