@@ -29,7 +29,7 @@ static const struct command {
       "application" },
     { "config", command_config,
       "config [app.lua] [--SETTING VALUE]   print each setting and where its value came from" },
-    { "bench", load_command, "bench [--help]   measure a server: echo, broadcast, idle, connect" },
+    { "bench", load_command, "bench [--help]   measure a server: echo, broadcast, all, idle, connect" },
     { "version", command_version, "version   print the version" },
     { "help", command_help, "help   print this" },
 };

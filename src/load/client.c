@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "net/tls_stream.h"
 #include "proto/http1.h"
 #include "proto/ws_frame.h"
 
@@ -71,6 +72,8 @@ void load_wire_init(struct load_wire *w, struct loop *l, const struct load_optio
     w->echo = message(o, "echo", 'x');
     w->broadcast = message(o, "broadcast", '*');
     buf_free(&request);
+    if (o->secure)
+        w->tls = tls_context_new_trusting();
 }
 
 void load_wire_fini(struct load_wire *w)
@@ -80,6 +83,7 @@ void load_wire_fini(struct load_wire *w)
     msg_unref(w->pong);
     msg_unref(w->echo);
     msg_unref(w->broadcast);
+    tls_context_free(w->tls);
 }
 
 static void lose(struct load_client *c)
@@ -254,7 +258,8 @@ int load_client_open(struct load_client *c, struct load_wire *w, uint32_t index)
     *c = (struct load_client){
         .wire = w, .index = index, .state = LOAD_UPGRADING, .sent_us = sent_us
     };
-    c->stream = stream_new(w->loop, fd, &events, c);
+    c->stream = w->tls ? tls_stream_new(w->loop, fd, w->tls, &events, c)
+                       : stream_new(w->loop, fd, &events, c);
     stream_send(c->stream, w->upgrade);
     return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "load/options.h"
 #include "net/stream.h"
+#include "net/tls_context.h"
 
 struct load_client;
 
@@ -27,6 +28,7 @@ struct load_wire {
     struct loop *loop;
     const struct load_options *options;
     const struct load_events *events;
+    struct tls_context *tls;              /* NULL: plain */
     struct msg *upgrade, *connect, *pong; /* request, CONNECT, Engine.IO pong: ready for the wire */
     struct msg *echo, *broadcast;         /* a message of the run's size */
     uint64_t bytes_in;
@@ -40,6 +42,7 @@ struct load_client {
     uint32_t index;
     uint8_t state;           /* enum load_state */
     uint32_t sent, received; /* messages of the scenario */
+    uint32_t round_left;     /* of all: messages missing until its round is over */
     uint64_t *sent_us;       /* ring of in_flight send times; NULL: not measured */
 };
 

@@ -10,7 +10,8 @@
 
 #include "base/str.h"
 
-static const char *const scenarios[] = { "echo", "broadcast", "idle", "connect" };
+static const char *const scenarios[] = { "echo", "broadcast", "all", "idle", "connect" };
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 static const char *const protocols[] = { "ws", "engine", "socketio" };
 
 static const struct number_option {
@@ -45,9 +46,11 @@ void load_usage_text(void)
         "Keeps a server busy in a closed loop and reports what it did.\n\n"
         "  echo       each connection sends a message and waits for it to come back\n"
         "  broadcast  one connection sends, all must receive\n"
+        "  all        every connection sends, all must receive\n"
         "  idle       opens connections and holds them\n"
         "  connect    opens and closes connections over and over\n\n"
-        "URL is ws://host:port/path, path by default that of the protocol.\n\n"
+        "URL is ws://host:port/path, path by default that of the protocol. With wss:// any "
+        "certificate will do.\n\n"
         "  --protocol P      socketio (default), engine (bare Engine.IO), ws (plain WebSocket)\n");
     for (size_t i = 0; i < NUMBERS; i++)
         printf("  --%-12s N  %s\n", numbers[i].name, numbers[i].help);
@@ -72,14 +75,17 @@ static int index_of(const char *name, const char *const *list, int count)
 static int parse_url(struct load_options *o, const char *url, char *why)
 {
     str rest = str_of(url), authority, path, host, port;
-    uint64_t number = 80;
+    uint64_t number;
 
-    if (!str_starts(rest, STR("ws://")))
-        return err_why(why, ATR_ESYNTAX, "the URL must begin with ws://, not %s", url);
-    rest = str_n(rest.p + 5, rest.n - 5);
+    o->secure = str_starts(rest, STR("wss://"));
+    if (!o->secure && !str_starts(rest, STR("ws://")))
+        return err_why(why, ATR_ESYNTAX, "the URL must begin with ws:// or wss://, not %s", url);
+    size_t scheme = o->secure ? 6 : 5;
+    rest = str_n(rest.p + scheme, rest.n - scheme);
     ptrdiff_t slash = str_find(rest, '/');
     authority = slash < 0 ? rest : str_n(rest.p, (size_t)slash);
     path = slash < 0 ? STR("") : str_n(rest.p + slash, rest.n - (size_t)slash);
+    number = o->secure ? 443 : 80;
     port = authority;
     (void)str_cut(&port, ':', &host);
     if (port.p && str_to_u64(port, 65535, &number) < 0)
@@ -146,10 +152,10 @@ int load_options_parse(struct load_options *o, int argc, char **argv, char *why)
                 return err;
             i++;
         } else if (!o->scenario) {
-            int at = index_of(arg, scenarios, 4);
+            int at = index_of(arg, scenarios, SCENARIOS);
             if (at < 0)
                 return err_why(why, ATR_EUNKNOWN,
-                               "unknown scenario %s: echo, broadcast, idle or connect", arg);
+                               "unknown scenario %s: echo, broadcast, all, idle or connect", arg);
             o->scenario = scenarios[at];
         } else if (!*o->host) {
             if ((err = parse_url(o, arg, why)) < 0)

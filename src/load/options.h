@@ -13,7 +13,7 @@
 enum load_protocol { LOAD_WS, LOAD_ENGINE, LOAD_SOCKETIO };
 
 struct load_options {
-    const char *scenario; /* echo, broadcast, idle, connect */
+    const char *scenario; /* echo, broadcast, all, idle, connect */
     enum load_protocol protocol;
     char host[256], path[512];
     uint16_t port;
@@ -23,6 +23,7 @@ struct load_options {
     uint32_t warmup_ms;   /* 1000: not counted */
     uint32_t duration_ms; /* 5000 */
     uint32_t pid;         /* of the server; 0: its usage is not read */
+    bool secure;          /* wss:// */
     bool json, progress;
 };
 

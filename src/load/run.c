@@ -149,8 +149,8 @@ static void close_all(struct load_run *r)
 
 int load_run(struct load_run *r, const struct load_options *o)
 {
-    static const struct load_scenario *const all[] = { &load_echo, &load_broadcast, &load_idle,
-                                                       &load_connect };
+    static const struct load_scenario *const all[] = { &load_echo, &load_broadcast, &load_all,
+                                                       &load_idle, &load_connect };
     int err;
 
     *r = (struct load_run){ .options = o };

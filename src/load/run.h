@@ -22,7 +22,7 @@ struct load_scenario {
     void (*on_ready)(struct load_run *r, struct load_client *c); /* after start */
     void (*on_messages)(struct load_run *r, struct load_client *c, uint32_t count);
 };
-extern const struct load_scenario load_echo, load_broadcast, load_idle, load_connect;
+extern const struct load_scenario load_echo, load_broadcast, load_all, load_idle, load_connect;
 
 struct load_run {
     struct loop loop;
@@ -39,8 +39,8 @@ struct load_run {
     uint64_t started_us, ended_us, last_messages;
     struct usage before, after, empty; /* of the server: around counting; before any connection */
     struct histogram latency;
-    uint32_t *round_left; /* of broadcast: deliveries missing per round in flight */
-    uint64_t rounds;
+    uint32_t *round_left;  /* of broadcast: deliveries missing per round in flight */
+    uint64_t rounds;       /* broadcasts sent */
     char why[ATR_WHY_MAX]; /* the first failure; empty: none */
 };
 

@@ -1,4 +1,4 @@
-/* load/scenarios.c - what connections do to the server: echo, broadcast, idle, connect.
+/* load/scenarios.c - what connections do to the server: echo, broadcast, all, idle, connect.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -97,6 +97,52 @@ const struct load_scenario load_broadcast = { .name = "broadcast",
                                               .start = broadcast_start,
                                               .on_ready = nothing,
                                               .on_messages = broadcast_messages };
+
+/* --- all: every connection keeps in_flight messages to everyone under way; a round of one is over
+ * when it has received as many messages as there are connections. All advance together: nobody can
+ * be a round ahead of the slowest. --- */
+
+static void all_send(struct load_run *r, struct load_client *c, uint64_t now_us)
+{
+    c->sent_us[c->sent++ % r->options->in_flight] = now_us;
+    r->rounds++;
+    load_client_send(c, r->wire.broadcast);
+}
+
+static void all_start(struct load_run *r)
+{
+    uint64_t now_us = clock_mono_us();
+
+    for (uint32_t i = 0; i < r->options->connections; i++) {
+        struct load_client *c = &r->clients[i];
+        c->sent = c->received = 0;
+        c->round_left = r->options->connections;
+        for (uint32_t k = 0; k < r->options->in_flight; k++)
+            all_send(r, c, now_us);
+    }
+}
+
+static void all_messages(struct load_run *r, struct load_client *c, uint32_t count)
+{
+    uint64_t now_us = clock_mono_us();
+
+    /* Both count modulo 2^32; nobody is that far behind. */
+    if ((int32_t)((uint32_t)r->rounds - c->received) < 0) {
+        load_fail(r, "connection %u received a message too many", c->index);
+        return;
+    }
+    r->messages += count;
+    for (; count >= c->round_left; c->round_left = r->options->connections) {
+        count -= c->round_left;
+        histogram_add(&r->latency, now_us - c->sent_us[c->sent % r->options->in_flight], 1);
+        all_send(r, c, now_us); /* into the slot of the round that is over */
+    }
+    c->round_left -= count;
+}
+
+const struct load_scenario load_all = {
+    .name = "all", .start = all_start, .on_ready = nothing, .on_messages = all_messages
+};
 
 /* --- idle: connections are held; heartbeats are answered by the client --- */
 

@@ -1,7 +1,9 @@
 // `atrium bench` against a server of ours: every scenario counts, and failures are told.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { execFile, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 
 const bin = path.resolve(process.env.ATRIUM_BIN ?? "build/atrium");
@@ -40,6 +42,30 @@ for (const protocol of ["socketio", "engine"])
 test("broadcast counts deliveries", async () => {
   const r = await measure("broadcast", "--connections", "20", "--in-flight", "4");
   assert.ok(r.messages >= 20, String(r.messages));
+});
+
+test("all: everyone hears everyone", async () => {
+  const r = await measure("all", "--connections", "10", "--in-flight", "2");
+  assert.ok(r.messages >= 100, String(r.messages));
+  assert.ok(r.latencyUs.p50 > 0);
+});
+
+test("over TLS, whatever the certificate", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "atrium-bench-"));
+  const pem = path.join(folder, "both.pem");
+  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", pem, "-out", `${pem}.crt`,
+    "-days", "2", "-subj", "/CN=somebody.example"], { stdio: "ignore" });
+  fs.appendFileSync(pem, fs.readFileSync(`${pem}.crt`));
+  const secure = spawn(bin, ["run", "bench/apps/bench.lua", "--port", "0", "--host", "127.0.0.1", "--tls-cert", pem], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const at = await new Promise((done) => secure.stdout.once("data", (d) => done(/https(:\/\/\S+)/.exec(d)[1])));
+    const got = await bench("echo", `wss${at}`, "--warmup", "50", "--duration", "300", "--connections", "5", "--json");
+    assert.equal(got.status, 0, got.stderr);
+    assert.ok(JSON.parse(got.stdout).messages > 5);
+  } finally {
+    secure.kill();
+    fs.rmSync(folder, { recursive: true });
+  }
 });
 
 test("idle holds connections", async () => {

@@ -30,6 +30,10 @@ static void a_whole_line(void **state)
     assert_int_equal(PARSE(&o, why, "idle", "ws://localhost/x?y", "--protocol", "ws"), 0);
     assert_string_equal(o.path, "/x?y");
     assert_int_equal(o.port, 80);
+    assert_false(o.secure);
+    assert_int_equal(PARSE(&o, why, "all", "wss://localhost"), 0);
+    assert_int_equal(o.port, 443);
+    assert_true(o.secure);
 }
 
 static void mistakes_are_named(void **state)
@@ -42,6 +46,7 @@ static void mistakes_are_named(void **state)
     assert_non_null(strstr(why, "dance"));
     assert_true(PARSE(&o, why, "echo", "http://a") < 0);
     assert_non_null(strstr(why, "ws://"));
+    assert_true(PARSE(&o, why, "echo", "wsx://a") < 0);
     assert_true(PARSE(&o, why, "echo", "ws://a:99999") < 0);
     assert_true(PARSE(&o, why, "echo", "ws://a", "--size", "0") < 0);
     assert_non_null(strstr(why, "--size"));
