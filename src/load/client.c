@@ -19,7 +19,9 @@
 #include "proto/http1.h"
 #include "proto/ws_frame.h"
 
-enum { PORTS_PER_ADDRESS = 20000 };
+/* STALLED_BYTES: what the kernel may hold for a connection that does not read, so that the server
+ * meets the stall soon. */
+enum { PORTS_PER_ADDRESS = 20000, STALLED_BYTES = 16384 };
 
 /* One fixed key: masking costs the server the same whatever the key is. */
 static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
@@ -219,7 +221,7 @@ static void choose_source(int fd, uint32_t index, const struct sockaddr *to)
     (void)bind(fd, (struct sockaddr *)&from, sizeof from); /* else the default address is used */
 }
 
-static int connect_to(const struct load_options *o, uint32_t index)
+static int connect_to(const struct load_options *o, uint32_t index, bool stalled)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *at;
     char port[8];
@@ -234,6 +236,8 @@ static int connect_to(const struct load_options *o, uint32_t index)
             continue;
         }
         choose_source(fd, index, at->ai_addr);
+        if (stalled)
+            (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ STALLED_BYTES }, sizeof(int));
         if (connect(fd, at->ai_addr, at->ai_addrlen) == 0)
             break;
         err = -errno;
@@ -251,17 +255,28 @@ static int connect_to(const struct load_options *o, uint32_t index)
 int load_client_open(struct load_client *c, struct load_wire *w, uint32_t index)
 {
     uint64_t *sent_us = c->sent_us;
-    int fd = connect_to(w->options, index);
+    bool stalled = c->stalled;
+    int fd = connect_to(w->options, index, stalled);
 
     if (fd < 0)
         return fd;
     *c = (struct load_client){
-        .wire = w, .index = index, .state = LOAD_UPGRADING, .sent_us = sent_us
+        .wire = w,
+        .index = index,
+        .state = LOAD_UPGRADING,
+        .stalled = stalled,
+        .sent_us = sent_us,
     };
     c->stream = w->tls ? tls_stream_new(w->loop, fd, w->tls, &events, c)
                        : stream_new(w->loop, fd, &events, c);
     stream_send(c->stream, w->upgrade);
     return 0;
+}
+
+void load_client_stall(struct load_client *c)
+{
+    if (c->stream)
+        stream_pause(c->stream);
 }
 
 void load_client_send(struct load_client *c, struct msg *m)

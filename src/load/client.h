@@ -41,6 +41,7 @@ struct load_client {
     struct stream *stream; /* NULL unless connected */
     uint32_t index;
     uint8_t state;           /* enum load_state */
+    bool stalled;            /* will not read once all are ready */
     uint32_t sent, received; /* messages of the scenario */
     uint32_t round_left;     /* of all: messages missing until its round is over */
     uint64_t *sent_us;       /* ring of in_flight send times; NULL: not measured */
@@ -50,8 +51,11 @@ void load_wire_init(struct load_wire *w, struct loop *l, const struct load_optio
                     const struct load_events *events);
 void load_wire_fini(struct load_wire *w);
 
-/* Connects (over loopback this takes microseconds, so it blocks). -errno on failure. */
+/* Connects (over loopback this takes microseconds, so it blocks). -errno on failure. c->stalled and
+ * c->sent_us are set before. */
 int load_client_open(struct load_client *c, struct load_wire *w, uint32_t index) MUST_CHECK;
+/* Stops reading, for good. */
+void load_client_stall(struct load_client *c);
 void load_client_send(struct load_client *c, struct msg *m);
 void load_client_close(struct load_client *c); /* no on_lost; idempotent */
 

@@ -25,6 +25,8 @@ static const struct number_option {
     { "size", offsetof(struct load_options, size), 1, 1 << 24, "bytes of payload (32)" },
     { "in-flight", offsetof(struct load_options, in_flight), 1, 4096,
       "unanswered messages per sender (1)" },
+    { "stalled", offsetof(struct load_options, stalled), 0, 99,
+      "per cent of the connections that do not read (0); broadcast only" },
     { "warmup", offsetof(struct load_options, warmup_ms), 0, 3600000,
       "ms that are not counted (1000)" },
     { "duration", offsetof(struct load_options, duration_ms), 1, 86400000,
@@ -131,6 +133,22 @@ static int parse_option(struct load_options *o, const char *name, const char *va
     return err_why(why, ATR_EUNKNOWN, "unknown option --%s; see atrium bench --help", name);
 }
 
+uint32_t load_options_stalled(const struct load_options *o)
+{
+    uint64_t percent = (uint64_t)o->connections * o->stalled;
+
+    return (uint32_t)((percent + 99) / 100);
+}
+
+static int check_stalled(const struct load_options *o, char *why)
+{
+    if (o->stalled && strcmp(o->scenario, "broadcast") != 0)
+        return err_why(why, ATR_ESTATE, "--stalled goes with the scenario broadcast");
+    if (load_options_stalled(o) >= o->connections)
+        return err_why(why, ATR_ERANGE, "--stalled leaves nobody who reads");
+    return 0;
+}
+
 int load_options_parse(struct load_options *o, int argc, char **argv, char *why)
 {
     int err;
@@ -168,5 +186,5 @@ int load_options_parse(struct load_options *o, int argc, char **argv, char *why)
         return err_why(why, ATR_ESYNTAX,
                        "a scenario and a URL are needed; see atrium bench --help");
     default_path(o);
-    return 0;
+    return check_stalled(o, why);
 }

@@ -20,6 +20,7 @@ struct load_options {
     uint32_t connections; /* 100 */
     uint32_t size;        /* bytes of payload, 32 */
     uint32_t in_flight;   /* unanswered messages per sender, 1 */
+    uint32_t stalled;     /* per cent of the connections of a broadcast that do not read, 0 */
     uint32_t warmup_ms;   /* 1000: not counted */
     uint32_t duration_ms; /* 5000 */
     uint32_t pid;         /* of the server; 0: its usage is not read */
@@ -27,6 +28,8 @@ struct load_options {
     bool json, progress;
 };
 
+/* How many connections stall: the last ones, at least one when any are asked for. */
+uint32_t load_options_stalled(const struct load_options *o);
 /* Fills o from the command line. A sentence in why on failure. */
 int load_options_parse(struct load_options *o, int argc, char **argv, char *why) MUST_CHECK;
 void load_usage_text(void);

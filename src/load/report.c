@@ -41,6 +41,8 @@ static void print_json(const struct load_run *r, const struct figures *f)
         f->seconds, r->messages, f->per_second, histogram_at(&r->latency, 0.5),
         histogram_at(&r->latency, 0.9), histogram_at(&r->latency, 0.99),
         histogram_at(&r->latency, 0.999), r->latency.max);
+    if (r->stalled)
+        buf_format(&out, ",\"stalled\":%u,\"stalledLost\":%u", r->stalled, r->stalled_lost);
     if (o->pid)
         buf_format(&out,
                    ",\"server\":{\"cpuSeconds\":%.4f,\"messagesPerCpuSecond\":%.0f,"
@@ -69,6 +71,9 @@ static void print_text(const struct load_run *r, const struct figures *f)
                " us, p99.9 %" PRIu64 " us, max %" PRIu64 " us\n",
                histogram_at(&r->latency, 0.5), histogram_at(&r->latency, 0.9),
                histogram_at(&r->latency, 0.99), histogram_at(&r->latency, 0.999), r->latency.max);
+    if (r->stalled)
+        printf("  %u of the connections did not read; the server cut %u of them off\n", r->stalled,
+               r->stalled_lost);
     if (o->pid)
         printf("  server: %.2f CPU-seconds, %.0f messages per CPU-second, %.1f MB private, %" PRId64
                " bytes per connection\n",

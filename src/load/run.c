@@ -110,6 +110,10 @@ static void on_lost(struct load_client *c)
 {
     struct load_run *r = run_of(c);
 
+    if (c->stalled && (r->phase == LOAD_WARMING || r->phase == LOAD_COUNTING)) {
+        r->stalled_lost++; /* as a server may do with who does not read */
+        return;
+    }
     r->errors++;
     load_fail(r, "connection %u was lost after %u messages", c->index, c->received);
 }
@@ -129,6 +133,7 @@ static void open_more(struct loop_job *job)
          i++) {
         struct load_client *c = &r->clients[r->opened];
         c->sent_us = r->sent_us + (size_t)r->opened * r->options->in_flight;
+        c->stalled = r->opened >= r->options->connections - r->stalled;
         if ((err = load_client_open(c, &r->wire, r->opened)) < 0) {
             load_fail(r, "connection %u to %s:%u: %s", r->opened, r->options->host,
                       r->options->port, err_text(err));
@@ -153,7 +158,7 @@ int load_run(struct load_run *r, const struct load_options *o)
                                                        &load_idle, &load_connect };
     int err;
 
-    *r = (struct load_run){ .options = o };
+    *r = (struct load_run){ .options = o, .stalled = load_options_stalled(o) };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i]->name, o->scenario) == 0)
             r->scenario = all[i];

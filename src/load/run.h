@@ -32,6 +32,7 @@ struct load_run {
     struct load_client *clients;
     uint64_t *sent_us; /* rings of all clients */
     uint32_t opened, ready;
+    uint32_t stalled, stalled_lost; /* of a broadcast: who does not read; of these, cut off */
     enum load_phase phase;
     struct loop_job open_more;
     struct timer phase_end, tick;

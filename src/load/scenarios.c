@@ -50,14 +50,14 @@ const struct load_scenario load_echo = {
 };
 
 /* --- broadcast: the first connection keeps in_flight rounds under way; a round is over when every
- * connection has received it --- */
+ * connection has received it; but for those that stall, which stop reading before the first --- */
 
 static void broadcast_send(struct load_run *r, uint64_t now_us)
 {
     struct load_client *sender = &r->clients[0];
     uint32_t slot = (uint32_t)(r->rounds % r->options->in_flight);
 
-    r->round_left[slot] = r->options->connections;
+    r->round_left[slot] = r->options->connections - r->stalled;
     sender->sent_us[slot] = now_us;
     r->rounds++;
     load_client_send(sender, r->wire.broadcast);
@@ -67,8 +67,11 @@ static void broadcast_start(struct load_run *r)
 {
     uint64_t now_us = clock_mono_us();
 
-    for (uint32_t i = 0; i < r->options->connections; i++)
+    for (uint32_t i = 0; i < r->options->connections; i++) {
         r->clients[i].received = 0;
+        if (r->clients[i].stalled)
+            load_client_stall(&r->clients[i]);
+    }
     for (uint32_t i = 0; i < r->options->in_flight; i++)
         broadcast_send(r, now_us);
 }

@@ -68,6 +68,12 @@ test("over TLS, whatever the certificate", async () => {
   }
 });
 
+test("broadcast with some who do not read: the others get everything", async () => {
+  const r = await measure("broadcast", "--connections", "20", "--in-flight", "4", "--stalled", "10");
+  assert.equal(r.stalled, 2);
+  assert.ok(r.messages >= 18, String(r.messages));
+});
+
 test("idle holds connections", async () => {
   const r = await measure("idle", "--connections", "200");
   assert.equal(r.messages, 0);

@@ -56,4 +56,27 @@ static void mistakes_are_named(void **state)
     assert_true(PARSE(&o, why, "echo") < 0);
 }
 
-TEST_MAIN(cmocka_unit_test(a_whole_line), cmocka_unit_test(mistakes_are_named))
+/* Whoever asks for stalled connections gets one at least, and keeps one that reads. */
+static void some_connections_stall(void **state)
+{
+    struct load_options o;
+    char why[ATR_WHY_MAX] = "";
+
+    (void)state;
+    assert_int_equal(PARSE(&o, why, "broadcast", "ws://a", "--connections", "1000"), 0);
+    assert_int_equal(load_options_stalled(&o), 0);
+    assert_int_equal(
+        PARSE(&o, why, "broadcast", "ws://a", "--connections", "1000", "--stalled", "1"), 0);
+    assert_int_equal(load_options_stalled(&o), 10);
+    assert_int_equal(PARSE(&o, why, "broadcast", "ws://a", "--connections", "5", "--stalled", "1"),
+                     0);
+    assert_int_equal(load_options_stalled(&o), 1);
+    assert_true(PARSE(&o, why, "broadcast", "ws://a", "--connections", "1", "--stalled", "1") < 0);
+    assert_non_null(strstr(why, "nobody"));
+    assert_true(PARSE(&o, why, "echo", "ws://a", "--stalled", "1") < 0);
+    assert_non_null(strstr(why, "broadcast"));
+    assert_true(PARSE(&o, why, "broadcast", "ws://a", "--stalled", "100") < 0);
+}
+
+TEST_MAIN(cmocka_unit_test(a_whole_line), cmocka_unit_test(mistakes_are_named),
+          cmocka_unit_test(some_connections_stall))
