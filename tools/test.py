@@ -78,7 +78,7 @@ def node():
 
 
 def run_node(build, pattern, totals):
-    files = sorted(p for folder in ("interop", "browser", "chaos", "cli")
+    files = sorted(p for folder in ("interop", "browser", "chaos", "cli", "docs")
                    for p in (ROOT / "tests" / folder).glob("*.test.*js"))
     files = [f for f in files if not pattern or pattern in str(f)]
     if files:

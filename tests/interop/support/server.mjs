@@ -20,7 +20,8 @@ const SANITIZER = /ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|asse
 
 export const apps = join(root, "tests/interop/apps");
 
-class Server {
+export class Server {
+  stdout = "";
   stderr = "";
   port = 0;
   scheme = "http";
@@ -28,8 +29,10 @@ class Server {
   #expectErrors;
   #died = null;
 
-  constructor(app, { flags = [], env = {}, expectErrors = false } = {}) {
-    this.script = join(apps, app);
+  /* An app of this folder, or a file's whole path. */
+  constructor(app, { flags = [], env = {}, cwd, expectErrors = false } = {}) {
+    this.script = resolve(apps, app);
+    this.cwd = cwd;
     this.flags = flags;
     this.env = env;
     this.#expectErrors = expectErrors;
@@ -50,11 +53,13 @@ class Server {
   /* A second start takes the same port: a server that was restarted. */
   async start() {
     const child = spawn(binary, ["run", this.script, "--port", String(this.port), ...this.flags], {
+      cwd: this.cwd,
       env: { ...process.env, ...this.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
     this.#died = null;
+    child.stdout.on("data", (text) => (this.stdout += text));
     child.stderr.on("data", (text) => (this.stderr += text));
     child.once("exit", (code, signal) => (this.#died = signal ?? code));
     this.port = await new Promise((found, failed) => {

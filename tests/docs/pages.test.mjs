@@ -1,0 +1,57 @@
+/* What the pages under docs/ show is run: each application with each of its clients (see support/blocks.mjs).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { until } from "../interop/support/wait.mjs";
+import { blocks, cases, pages, parts, where } from "./support/blocks.mjs";
+import { client, elsewhere, folder, printed, server, write } from "./support/programs.mjs";
+
+const PROGRAMS = ["lua", "js", "html", "py", "sh"];
+const STRICT = /^docs\/(clients|coming-from)\//u;
+
+/* One server, one client: each prints what the page says. */
+async function play(one, program, visitor) {
+  const place = folder();
+  const other = await elsewhere();
+  const here = (text) => text.replaceAll("localhost:8080", `localhost:${other.port}`);
+  try {
+    for (const file of one.file) write(place.path, file.rest, here(file.text));
+    const host = await server({ ...program, text: here(program.text) }, place.path).start();
+    try {
+      const log = one.log[0]?.text.trim().split("\n");
+      const said = () => printed(host).length >= log.length;
+      if (visitor) await client(visitor, { path: place.path, port: host.port, other, wanted: one.output[0]?.text, enough: log && said });
+      if (log) {
+        await until(said, `${where(program)} to print:\n${host.stdout}`);
+        assert.deepEqual(printed(host), log, where(program));
+      }
+    } finally {
+      await host.stop();
+    }
+  } finally {
+    other.close();
+    place.remove();
+  }
+}
+
+for (const page of pages()) {
+  for (const one of cases(page)) {
+    const visitors = [...one.client, ...one.file.filter((file) => file.words.includes("open"))];
+    for (const program of one.server)
+      for (const visitor of visitors.length ? visitors : [null])
+        test(`${page} ${one.name}: ${program.lang} server at line ${program.line}, ${visitor ? `${visitor.lang} client at line ${visitor.line}` : "alone"}`, async () => {
+          await play(one, program, visitor);
+        });
+  }
+  test(`${page}: every program is run, or says that it is not`, () => {
+    for (const block of blocks(page).filter(({ lang }) => STRICT.test(page) && PROGRAMS.includes(lang)))
+      assert.ok(block.words.includes("untested") || parts(block).length, `${where(block)} is not run`);
+    for (const one of cases(page)) {
+      assert.ok(one.server.length, `${page}: the case ${one.name} has no server`);
+      assert.ok(one.output.length <= 1 && one.log.length <= 1, `${page}: the case ${one.name} has several outputs`);
+      assert.ok(one.output.length || one.log.length, `${page}: nobody looks at what ${one.name} does`);
+    }
+  });
+}
