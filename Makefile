@@ -2,7 +2,7 @@
 #
 #   make run      build, then serve the chat example (PORT=3000)
 #   make test     build, run every test, end with "N passed, N failed"
-#   make bench    measure Atrium against its peers     make fuzz     fuzz every codec for a minute
+#   make bench    measure Atrium beside its peers      make fuzz     fuzz every codec for a minute
 #   make build    the program at build/atrium
 #   make install  program, libatrium and headers into PREFIX (/usr/local)
 
@@ -44,8 +44,9 @@ test: build
 	@python3 tools/test.py $(BUILD)
 
 bench: build
+	@tools/setup.sh bench
 	@tools/npm.sh bench
-	@bench/run.sh $(BUILD)
+	@bench/run.sh $(BUILD) $(BENCH)
 
 fuzz:
 	@tools/setup.sh build sanitize

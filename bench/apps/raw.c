@@ -1,14 +1,13 @@
 /* bench/apps/raw.c - what the load generator wants of a plain WebSocket server, with a C handler.
  *
- * Echoes messages; those that begin with "*" go to everyone. Prints its address.
+ * Echoes messages; when started with "publish", those that begin with "*" go to everyone. Prints
+ * its address.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "atrium/atrium.h"
+#include "serve.h"
 
 #define EVERYONE ATR_STR("everyone")
 
@@ -28,26 +27,16 @@ static void on_message(void *user, atr_ws *ws, atr_str data, int binary)
 
 int main(int argc, char **argv)
 {
-    int err, port, publish = argc > 1 && strcmp(argv[1], "publish") == 0;
-    char why[ATR_WHY_BYTES];
+    int publish = argc > 1 && strcmp(argv[1], "publish") == 0;
+    char why[ATR_WHY_BYTES] = "no application";
     atr_websocket_handlers h = ATR_WEBSOCKET_HANDLERS_INIT;
-    atr_app *app = atr_app_new(&err);
-    struct rlimit files;
+    atr_app *app = atr_app_new(NULL);
 
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
     h.on_open = publish ? on_open : NULL;
     h.on_message = on_message;
-    if (!app || !atr_websocket_new(app, ATR_STR("/"), (atr_str){ 0 }, &h, app, why) ||
-        (port = atr_app_listen(app, "127.0.0.1", 0, why)) < 0) {
-        fprintf(stderr, "raw: %s\n", app ? why : atr_error_text(err));
-        return 1;
+    if (app && !atr_websocket_new(app, ATR_STR("/"), (atr_str){ 0 }, &h, app, why)) {
+        atr_app_free(app);
+        app = NULL;
     }
-    printf("http://127.0.0.1:%d\n", port);
-    fflush(stdout);
-    err = atr_app_run(app);
-    atr_app_free(app);
-    return err < 0;
+    return serve(app, why);
 }

@@ -1,0 +1,76 @@
+// What is measured, who takes part, and what is wanted of the ratios. A row is one load; each of its measures
+// becomes a line of the table.
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const modules = path.join(here, "node_modules");
+const bun = path.join(modules, "@oven/bun-linux-x64/bin/bun");
+const peer = (file) => path.join(here, "peers", file);
+const script = (build, file) => [path.join(build, "atrium"), "run", path.join(here, "apps", file), "--port", "0", "--host", "127.0.0.1", "--log-level", "warn"];
+
+// How each contestant is started; `mode` is the row's. Keys are the columns of the tables.
+const raw = {
+  C: (build, mode) => [path.join(build, "bench/bench-raw"), ...mode],
+  Lua: (build) => script(build, "raw.lua"),
+  floor: (build) => [path.join(build, "bench/floor")],
+  "Bun.serve": (build, mode) => [bun, peer("bun-ws.mjs"), ...mode],
+  ws: () => [process.execPath, peer("ws.mjs")],
+};
+const socketio = {
+  C: (build) => [path.join(build, "bench/bench-socketio")],
+  Lua: (build) => script(build, "bench.lua"),
+  Node: () => [process.execPath, peer("socketio.mjs")],
+  "bun-engine": () => [bun, peer("bun-socketio.mjs")],
+};
+
+// A ratio is ours to theirs, the larger the better; `wanted` are [ours, theirs, at least]. With most, what
+// counts is our figure: [ours, at most].
+const rate = { of: (r) => r.server.messagesPerCpuSecond, unit: "per CPU-second", ratio: (ours, theirs) => ours / theirs };
+const bytes = { of: (r) => r.server.privateBytesPerConnection, unit: "bytes per connection", ratio: (ours, theirs) => theirs / ours };
+const share = { of: (r) => (100 * r.server.cpuSeconds) / r.seconds, unit: "% of a core", ratio: (ours, theirs) => theirs / ours, digits: 2 };
+
+const rows = [
+  { id: "raw-echo", name: "raw WebSocket echo, 64 connections, 20 bytes", family: raw,
+    args: ["echo", "--connections", "64", "--size", "20"],
+    measures: [{ ...rate, wanted: [["C", "floor", 0.93], ["C", "Bun.serve"], ["C", "ws"], ["Lua", "ws"]] }] },
+  ...[1, 16].map((flight) => (
+    { id: `publish-${flight}`, name: `publish to 1,000 raw subscribers, ${flight} in flight`, family: raw, mode: ["publish"], without: ["Lua"],
+      args: ["broadcast", "--connections", "1000", "--size", "20", "--in-flight", String(flight)],
+      measures: [{ ...rate, wanted: [["C", "floor", 0.9], ["C", "Bun.serve"], ["C", "ws"]] }] })),
+  ...[30, 50, 100].map((clients) => (
+    { id: `all-${clients}`, name: `all to all, ${clients} raw clients`, family: raw, mode: ["publish"], without: ["Lua", "ws"],
+      args: ["all", "--connections", String(clients), "--size", "20"],
+      measures: [{ ...rate, wanted: [["C", "floor"], ["C", "Bun.serve"]] }] })),
+  { id: "echo", name: "Socket.IO echo, 32 bytes, 100 connections", family: socketio,
+    args: ["echo", "--connections", "100", "--size", "32"],
+    measures: [{ ...rate, wanted: [["C", "Node", 6], ["C", "bun-engine", 2.5], ["Lua", "Node", 5], ["Lua", "bun-engine", 2]] }] },
+  ...[[1, 3], [16, 25]].map(([flight, times]) => (
+    { id: `broadcast-${flight}`, name: `Socket.IO broadcast, 100 bytes to 1,000, ${flight} in flight`, family: socketio,
+      args: ["broadcast", "--connections", "1000", "--size", "100", "--in-flight", String(flight)],
+      measures: [{ ...rate, wanted: [["C", "Node", times], ["Lua", "Node", times], ["Lua", "bun-engine"]] }] })),
+  { id: "connect", name: "Socket.IO connections opened and closed, 50 at a time", family: socketio,
+    args: ["connect", "--connections", "50"],
+    measures: [{ ...rate, wanted: [["C", "Node"], ["Lua", "Node"], ["Lua", "bun-engine"]] }] },
+  // Each run of the following has a fresh server: what is left of earlier connections would count.
+  { id: "idle-raw", name: "idle raw WebSocket, 15,000", family: raw, without: ["Lua", "floor"], fresh: true,
+    args: ["idle", "--connections", "15000"],
+    measures: [{ ...bytes, most: [["C", 300]], wanted: [["C", "Bun.serve"], ["C", "ws"]] }] },
+  { id: "idle-tls", name: "idle raw WebSocket under TLS, 15,000", family: raw, without: ["Lua", "floor"], fresh: true, tls: true,
+    args: ["idle", "--connections", "15000"],
+    measures: [{ ...bytes, wanted: [["C", "Bun.serve"], ["C", "ws"]] }] },
+  { id: "idle", name: "idle Socket.IO, five handlers, 15,000", family: socketio, fresh: true, heartbeat: true,
+    args: ["idle", "--connections", "15000"],
+    measures: [
+      { ...bytes, most: [["C", 900], ["Lua", 1600]], wanted: [["C", "Node"], ["Lua", "Node"], ["Lua", "bun-engine"]] },
+      { ...share, what: "heartbeats of 15,000", most: [["C", 1], ["Lua", 1]], wanted: [["Lua", "Node"]] }] },
+];
+
+// The rows whose id or name holds one of the words; all of them without words.
+export function choose(words) {
+  const some = words.length ? rows.filter((row) => words.some((word) => row.id === word || row.name.includes(word))) : rows;
+  return some.map((row) => ({ ...row, contestants: Object.keys(row.family).filter((name) => !row.without?.includes(name)) }));
+}
+
+export const command = (row, name, build) => row.family[name](build, row.mode ?? []);
+export const protocol = (row) => (row.family === raw ? "ws" : "socketio");
