@@ -7,50 +7,9 @@
 #include "api/app.h"
 #include "base/buf.h"
 #include "proto/http1.h"
+#include "proto/http1_kept.h"
 
-/* --- Heads kept as text. They were parsed strictly before, so lines end in CRLF and colons are
- * there. --- */
-
-str head_target(str head)
-{
-    str method, target;
-
-    (void)str_cut(&head, ' ', &method);
-    (void)str_cut(&head, ' ', &target);
-    return target;
-}
-
-static bool next_line(str *head, str *line)
-{
-    if (!str_cut(head, '\n', line))
-        return false;
-    if (line->n && line->p[line->n - 1] == '\r')
-        line->n--;
-    return line->n > 0;
-}
-
-static bool next_header(str *head, str *name, str *value)
-{
-    str line;
-
-    if (!next_line(head, &line))
-        return false;
-    *value = line;
-    (void)str_cut(value, ':', name);
-    *value = str_trim(*value);
-    return true;
-}
-
-str head_header(str head, str wanted)
-{
-    str name, value, line;
-
-    (void)next_line(&head, &line); /* the request line */
-    while (next_header(&head, &name, &value))
-        if (str_ieq(name, wanted))
-            return value;
-    return (str){ 0 };
-}
+/* --- Heads kept as text --- */
 
 /* Gives one header with its name in lower case. */
 static void give_lower(str name, str value, void (*fn)(void *arg, atr_str name, atr_str value),
@@ -67,10 +26,9 @@ static void give_lower(str name, str value, void (*fn)(void *arg, atr_str name, 
 
 void head_each_header(str head, void (*fn)(void *arg, atr_str name, atr_str value), void *arg)
 {
-    str name, value, line;
+    str headers = http1_kept_headers(head), name, value;
 
-    (void)next_line(&head, &line);
-    while (next_header(&head, &name, &value))
+    while (http1_kept_next(&headers, &name, &value))
         give_lower(name, value, fn, arg);
 }
 

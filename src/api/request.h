@@ -9,10 +9,7 @@
 #include "base/str.h"
 #include "socketio/server.h"
 
-/* A request head kept as text: its target, one header (p == NULL: absent), all of them with names
- * lower-cased. */
-str head_target(str head);
-str head_header(str head, str name);
+/* All headers of a request head kept as text, with names lower-cased. */
 void head_each_header(str head, void (*fn)(void *arg, atr_str name, atr_str value), void *arg);
 
 /* "a=1&b=2": unescaped names and values. A bad escape is given as it stands. */

@@ -6,6 +6,7 @@
 
 #include "api/request.h"
 #include "base/mem.h"
+#include "proto/http1_kept.h"
 #include "proto/json.h"
 
 atr_ref atr_socket_ref(const atr_socket *s)
@@ -59,7 +60,7 @@ atr_str atr_socket_auth(const atr_socket *s)
 
 atr_str atr_socket_header(const atr_socket *s, atr_str name)
 {
-    return str_out(head_header(sio_socket_handshake(socket_in(s))->head, str_in(name)));
+    return str_out(http1_kept_header(sio_socket_handshake(socket_in(s))->head, str_in(name)));
 }
 
 void atr_socket_headers(const atr_socket *s, void (*fn)(void *arg, atr_str name, atr_str value),
@@ -71,7 +72,7 @@ void atr_socket_headers(const atr_socket *s, void (*fn)(void *arg, atr_str name,
 void atr_socket_query(const atr_socket *s, void (*fn)(void *arg, atr_str name, atr_str value),
                       void *arg)
 {
-    str url = head_target(sio_socket_handshake(socket_in(s))->head);
+    str url = http1_kept_target(sio_socket_handshake(socket_in(s))->head);
     ptrdiff_t mark = str_find(url, '?');
 
     if (mark >= 0)
@@ -85,7 +86,7 @@ atr_str atr_socket_address(const atr_socket *s)
 
 atr_str atr_socket_url(const atr_socket *s)
 {
-    return str_out(head_target(sio_socket_handshake(socket_in(s))->head));
+    return str_out(http1_kept_target(sio_socket_handshake(socket_in(s))->head));
 }
 
 int64_t atr_socket_issued(const atr_socket *s)

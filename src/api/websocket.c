@@ -9,6 +9,7 @@
 #include "api/shapes.h"
 #include "base/mem.h"
 #include "gateway/channel.h"
+#include "proto/http1_kept.h"
 #include "proto/json.h"
 
 struct atr_websocket {
@@ -359,14 +360,14 @@ atr_str atr_ws_url(const atr_ws *ws)
 {
     str head = gateway_conn_head(conn_in(ws));
 
-    return head.p ? str_out(head_target(head)) : (atr_str){ 0 };
+    return head.p ? str_out(http1_kept_target(head)) : (atr_str){ 0 };
 }
 
 atr_str atr_ws_header(const atr_ws *ws, atr_str name)
 {
     str head = gateway_conn_head(conn_in(ws));
 
-    return head.p ? str_out(head_header(head, str_in(name))) : (atr_str){ 0 };
+    return head.p ? str_out(http1_kept_header(head, str_in(name))) : (atr_str){ 0 };
 }
 
 void atr_ws_query(const atr_ws *ws, void (*fn)(void *arg, atr_str name, atr_str value), void *arg)
