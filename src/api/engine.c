@@ -219,6 +219,10 @@ static void add_stats(struct eio_stats *sum, const struct eio_stats *more)
     sum->websocket_open += more->websocket_open;
     sum->upgrades += more->upgrades;
     sum->upgrade_failures += more->upgrade_failures;
+    sum->messages_in += more->messages_in;
+    sum->messages_out += more->messages_out;
+    sum->bytes_in += more->bytes_in;
+    sum->bytes_out += more->bytes_out;
     sum->packets_in += more->packets_in;
     sum->packets_out += more->packets_out;
     sum->ping_timeouts += more->ping_timeouts;

@@ -163,6 +163,9 @@ static void give_engine(const struct walk *w, const struct eio_stats *e)
     COUNTER("engine_upgrades", "result=\"failed\"", "Upgrades to WebSocket", e->upgrade_failures);
     COUNTER("engine_packets", "direction=\"in\"", "Engine.IO packets", e->packets_in);
     COUNTER("engine_packets", "direction=\"out\"", "Engine.IO packets", e->packets_out);
+    COUNTER("engine_message_bytes", "direction=\"in\"", "Bytes of Engine.IO messages", e->bytes_in);
+    COUNTER("engine_message_bytes", "direction=\"out\"", "Bytes of Engine.IO messages",
+            e->bytes_out);
     COUNTER("engine_errors", "reason=\"ping_timeout\"", "Sessions or requests refused",
             e->ping_timeouts);
     COUNTER("engine_errors", "reason=\"parse\"", "Sessions or requests refused", e->parse_errors);

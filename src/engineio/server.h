@@ -57,6 +57,8 @@ struct eio_events {
 
 struct eio_stats {
     uint64_t opened, closed, polling_open, websocket_open, upgrades, upgrade_failures;
+    /* Messages that are not empty, and their bytes without packet types. */
+    uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t packets_in, packets_out, ping_timeouts, parse_errors, too_large, overlaps, refused,
         queue_overflows;
 };

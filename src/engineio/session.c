@@ -166,6 +166,8 @@ void eio_session_message(struct eio_session *s, bool binary, uint8_t *data, size
     if (s->state != EIO_STATE_OPEN)
         return;
     note_traffic(s);
+    s->server->stats.messages_in += n > 0;
+    s->server->stats.bytes_in += n;
     s->server->events->on_message(s, binary, data, n);
 }
 
@@ -234,12 +236,18 @@ static int overflow(struct eio_session *s)
 int eio_session_send(struct eio_session *s, struct msg *const *msgs, size_t n)
 {
     struct eio_server *e = s->server;
-    size_t bytes = eio_session_queued(s);
+    size_t bytes = eio_session_queued(s), count = 0, sum = 0;
 
     if (s->state != EIO_STATE_OPEN)
         return ATR_ECLOSED;
-    for (size_t i = 0; i < n; i++)
-        bytes += msgs[i]->len;
+    for (size_t i = 0; i < n; i++) {
+        const struct msg *m = msgs[i];
+        size_t said = m->len - m->head - !m->binary; /* a text begins with its packet's type */
+
+        bytes += m->len;
+        sum += said;
+        count += said > 0; /* a ping says nothing */
+    }
     if (bytes > e->options.queue_bytes_max)
         return overflow(s);
     if (!s->polling)
@@ -249,6 +257,8 @@ int eio_session_send(struct eio_session *s, struct msg *const *msgs, size_t n)
     else
         return overflow(s);
     e->stats.packets_out += n;
+    e->stats.messages_out += count;
+    e->stats.bytes_out += sum;
     return 0;
 }
 

@@ -59,6 +59,32 @@ static void pings_follow_pongs_on_websocket(void **state)
     rig_close(&g);
 }
 
+/* Pings, pongs and packet types say nothing: what owners exchange is counted, byte by byte. */
+static void messages_are_counted_with_their_bytes(void **state)
+{
+    struct rig g;
+    struct client c;
+    struct msg *text = ws_msg(WS_TEXT, STR("4hello")), *binary = ws_msg(WS_BINARY, STR("\1\2\3"));
+    (void)state;
+
+    rig_open(&g, quick);
+    client_open(&c, &g);
+    websocket_session(&c);
+    assert_text_frame(&c, "2");
+    frame_text(&c, "3");
+    frame_text(&c, "4ab");
+    rig_await(&g, "text:ab;");
+    assert_int_equal(eio_session_send(&g.last->session, (struct msg *[]){ text, binary }, 2), 0);
+    assert_int_equal(g.engine.stats.messages_in, 1);
+    assert_int_equal(g.engine.stats.bytes_in, 2);
+    assert_int_equal(g.engine.stats.messages_out, 2);
+    assert_int_equal(g.engine.stats.bytes_out, 8);
+    msg_unref(text);
+    msg_unref(binary);
+    client_close(&c);
+    rig_close(&g);
+}
+
 static void pings_follow_pongs_on_polling(void **state)
 {
     struct rig g;
@@ -455,6 +481,7 @@ static void a_websocket_queue_drains(void **state)
 TEST_MAIN(
     cmocka_unit_test(every_reason_has_its_text), cmocka_unit_test(pings_follow_pongs_on_websocket),
     cmocka_unit_test(pings_follow_pongs_on_polling),
+          cmocka_unit_test(messages_are_counted_with_their_bytes),
     cmocka_unit_test(traffic_does_not_suppress_pings), cmocka_unit_test(silence_is_a_ping_timeout),
     cmocka_unit_test(a_ping_timeout_tells_the_waiting_get),
     cmocka_unit_test(lateness_does_not_add_up), cmocka_unit_test(an_overdue_session_is_not_found),
