@@ -116,7 +116,9 @@ void atr_namespace_handle(atr_namespace *n, const atr_namespace_handlers *h, voi
 {
     SIZED_COPY(&n->handlers, h);
     n->user = user;
-    n->inner->watch_outgoing = n->handlers.on_outgoing != NULL;
+    n->inner->watch_outgoing =
+        (uint8_t)((n->inner->watch_outgoing & ~SIO_WATCH_OWNER) |
+                  (n->handlers.on_outgoing ? SIO_WATCH_OWNER : 0));
 }
 
 void atr_namespace_on(atr_namespace *n, atr_str event,
@@ -129,6 +131,15 @@ void atr_namespace_on(atr_namespace *n, atr_str event,
     *h = (struct named_handler){ .fn = fn, .user = user, .name_len = (uint32_t)event.n };
     memcpy(h->name, event.p, event.n);
     map_put(&n->named, str_n(h->name, event.n), h);
+}
+
+void atr_namespace_on_room(atr_namespace *n,
+                           void (*fn)(void *user, int what, atr_str room, atr_socket *s),
+                           void *user)
+{
+    n->on_room = fn;
+    n->room_user = user;
+    sio_namespace_watch_rooms(n->inner, SIO_WATCH_OWNER, fn != NULL);
 }
 
 void atr_namespace_use(atr_namespace *n, void (*fn)(void *user, atr_socket *s, atr_decision d),
@@ -247,7 +258,6 @@ static void on_namespace(struct sio_namespace *inner)
     if (parent) {
         atr_namespace_handle(n, &parent->handlers, parent->user);
         n->handlers = parent->handlers;
-        n->inner->watch_outgoing = parent->inner->watch_outgoing;
         copy_named(n, parent);
     }
     if (io->on_new_namespace)
@@ -273,6 +283,16 @@ static void on_outgoing(struct sio_socket *s, const struct sio_data *data)
 
     if (n->handlers.on_outgoing)
         n->handlers.on_outgoing(n->user, socket_out(s), &out);
+}
+
+static void on_room(struct sio_namespace *inner, enum sio_room_change what, str room,
+                    struct sio_socket *s)
+{
+    static_assert((int)ATR_ROOM_LEFT == (int)SIO_ROOM_LEFT, "both enumerations have one order");
+    const atr_namespace *n = inner->user;
+
+    if (n && n->on_room)
+        n->on_room(n->room_user, (int)what, str_out(room), socket_out(s));
 }
 
 static void on_forgotten(struct sio_namespace *inner, void *data)
@@ -323,6 +343,7 @@ const struct sio_events io_events = {
     .on_namespace = on_namespace,
     .on_namespace_gone = on_namespace_gone,
     .on_outgoing = on_outgoing,
+    .on_room = on_room,
     .on_forgotten = on_forgotten,
     .on_drain = on_drain,
     .on_handshake = on_handshake,

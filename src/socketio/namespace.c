@@ -48,6 +48,45 @@ static struct sio_namespace *namespace_new(struct sio_server *io, str slash, str
     return n;
 }
 
+/* --- Rooms: the hub calls only while somebody wants to know --- */
+
+static void tell(void *user, enum sio_room_change what, str room, struct hub_member *m)
+{
+    struct sio_namespace *n = user;
+
+    n->server->events->on_room(n, what, room,
+                               m ? container_of(m, struct sio_socket, member) : NULL);
+}
+
+static void on_create(void *user, str room)
+{
+    tell(user, SIO_ROOM_CREATED, room, NULL);
+}
+
+static void on_delete(void *user, str room)
+{
+    tell(user, SIO_ROOM_DELETED, room, NULL);
+}
+
+static void on_join(void *user, str room, struct hub_member *m)
+{
+    tell(user, SIO_ROOM_JOINED, room, m);
+}
+
+static void on_leave(void *user, str room, struct hub_member *m)
+{
+    tell(user, SIO_ROOM_LEFT, room, m);
+}
+
+void sio_namespace_watch_rooms(struct sio_namespace *n, unsigned who, bool on)
+{
+    static const struct hub_events events = { on_create, on_delete, on_join, on_leave };
+
+    n->watch_rooms = (uint8_t)(on ? n->watch_rooms | who : n->watch_rooms & ~who);
+    n->hub.events =
+        n->watch_rooms && n->server->events->on_room ? events : (struct hub_events){ 0 };
+}
+
 struct sio_namespace *sio_server_of(struct sio_server *io, str name)
 {
     str slash = name.n && name.p[0] == '/' ? (str){ 0 } : STR("/");

@@ -20,6 +20,9 @@ struct sio_socket;
  * after the client left, is a no-op. */
 typedef uint64_t sio_decision;
 
+/* Who wants to be told of what costs a call each. */
+enum { SIO_WATCH_OWNER = 1, SIO_WATCH_OBSERVER = 2 };
+
 struct sio_namespace {
     struct sio_server *server;
     struct hub hub;   /* of struct sio_socket.member: everyone is who is connected */
@@ -34,7 +37,9 @@ struct sio_namespace {
     void *matcher;                 /* of a parent; else NULL */
     struct list link;              /* in server->parents, or in the parent's children */
     struct list children;
-    bool is_parent, watch_outgoing;
+    uint8_t watch_outgoing, watch_rooms; /* SIO_WATCH_*; rooms: by sio_namespace_watch_rooms() */
+    bool is_parent;
+    bool forgetful; /* nobody comes back to it (recovery.h), whatever the options say */
     bool gone; /* cleaned up; the memory lives to the iteration's end */
     void *user;
     str name; /* owned; "/_0", "/_1" for parents */
@@ -46,6 +51,8 @@ struct sio_namespace *sio_server_of(struct sio_server *io, str name);
 struct sio_namespace *sio_server_of_matching(struct sio_server *io, void *matcher);
 /* Adds a middleware. Children have those that their parent had when they were created. */
 void sio_namespace_use(struct sio_namespace *n, void *middleware);
+/* on_room is called for as long as anybody watches. */
+void sio_namespace_watch_rooms(struct sio_namespace *n, unsigned who, bool on);
 struct sio_socket *sio_namespace_socket(struct sio_namespace *n, str id); /* NULL: not here */
 
 /* Answers a middleware (ok, or the error's message and JSON data) or a matcher (ok: this parent).

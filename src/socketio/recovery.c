@@ -87,7 +87,7 @@ void sio_recovery_start(struct sio_namespace *n)
     const struct sio_recovery_options *o = &n->server->options.recovery;
     struct sio_recovery *r;
 
-    if (n->recovery || !o->enabled)
+    if (n->recovery || n->forgetful || !o->enabled)
         return;
     r = mem_zalloc(sizeof *r);
     r->nsp = n;

@@ -25,6 +25,8 @@
 #include "socketio/options.h"
 #include "socketio/socket.h"
 
+enum sio_room_change { SIO_ROOM_CREATED, SIO_ROOM_DELETED, SIO_ROOM_JOINED, SIO_ROOM_LEFT };
+
 /* on_middleware, on_connection, on_event, on_disconnecting, on_disconnect and on_parent_match must
  * be there (the first and the last only if there are middlewares and parents); others may be NULL.
  */
@@ -52,6 +54,10 @@ struct sio_events {
     void (*on_namespace_gone)(struct sio_namespace *n); /* an empty child was cleaned up */
     /* An event goes out to this socket; only called when namespace->watch_outgoing. */
     void (*on_outgoing)(struct sio_socket *s, const struct sio_data *data);
+    /* Told of rooms, those of socket ids included, when it has happened; only called when
+     * namespace->watch_rooms. s: who joined or left, else NULL. It may change membership. */
+    void (*on_room)(struct sio_namespace *n, enum sio_room_change what, str room,
+                    struct sio_socket *s);
     /* What sio_socket_keep() left for a client that will not come back. */
     void (*on_forgotten)(struct sio_namespace *n, void *data);
     void (*on_drain)(struct sio_socket *s); /* the connection's queue ran empty */

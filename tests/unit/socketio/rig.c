@@ -152,6 +152,16 @@ static void on_outgoing(struct sio_socket *s, const struct sio_data *data)
         g->on_outgoing(g, s);
 }
 
+static void on_room(struct sio_namespace *n, enum sio_room_change what, str room,
+                    struct sio_socket *s)
+{
+    struct rig *g = n->server->user;
+
+    (void)room;
+    assert_int_equal(s != NULL, what == SIO_ROOM_JOINED || what == SIO_ROOM_LEFT);
+    buf_byte(&g->log, (uint8_t)"CDJL"[what]);
+}
+
 static void on_forgotten(struct sio_namespace *n, void *data)
 {
     assert_non_null(data);
@@ -174,6 +184,7 @@ static const struct sio_events events = {
     .on_namespace = on_namespace,
     .on_namespace_gone = on_namespace_gone,
     .on_outgoing = on_outgoing,
+    .on_room = on_room,
     .on_forgotten = on_forgotten,
     .on_drain = on_drain,
 };

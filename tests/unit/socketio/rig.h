@@ -5,6 +5,7 @@
  *     mw(/) connect(/) event(/,"x",["x",1],7) leaving(/,why) left(/,why) abandon(/)
  *     match(/_0,/n,{auth}) namespace(/n) gone(/n) out(/,["x"]) drain(/)
  *     forgotten(/)
+ *     C D J L: a room was created, deleted, joined, left; without a space in front
  *
  * with +text behind the JSON for each attachment. What a client received: its texts as they are,
  * but for socket ids, which become $; b(text) for binary; close(1005), end.

@@ -130,34 +130,13 @@ static void keeps_rooms(void **state)
     peer_close(&p);
 }
 
-static void on_create(void *user, str room)
-{
-    (void)room;
-    buf_add(&((struct rig *)((struct sio_namespace *)user)->server->user)->log, STR("C"));
-}
-static void on_delete(void *user, str room)
-{
-    (void)room;
-    buf_add(&((struct rig *)((struct sio_namespace *)user)->server->user)->log, STR("D"));
-}
-static void on_join(void *user, str room, struct hub_member *m)
-{
-    (void)room, (void)m;
-    buf_add(&((struct rig *)((struct sio_namespace *)user)->server->user)->log, STR("J"));
-}
-static void on_leave(void *user, str room, struct hub_member *m)
-{
-    (void)room, (void)m;
-    buf_add(&((struct rig *)((struct sio_namespace *)user)->server->user)->log, STR("L"));
-}
-
 /* Who listens to rooms hears of a socket's own as of any other. */
 static void own_rooms_are_told_like_others(void **state)
 {
     struct rig *g = *state;
     struct peer p;
 
-    g->main->hub.events = (struct hub_events){ on_create, on_delete, on_join, on_leave };
+    sio_namespace_watch_rooms(g->main, SIO_WATCH_OWNER, true);
     peer_open(&p, g);
     peer_say(&p, "40");
     assert_log(g, "CJ connect(/)");
@@ -176,6 +155,25 @@ static void own_rooms_are_told_like_others(void **state)
     assert_log(g, "CJ connect(/)");
     peer_close(&p);
     assert_log(g, "leaving(/,transport close)LD left(/,transport close)");
+}
+
+/* One who stops watching takes nothing from the other. */
+static void rooms_may_have_two_watchers(void **state)
+{
+    struct rig *g = *state;
+    struct peer p;
+
+    peer_join(&p, g);
+    sio_namespace_watch_rooms(g->main, SIO_WATCH_OWNER, true);
+    sio_namespace_watch_rooms(g->main, SIO_WATCH_OBSERVER, true);
+    sio_namespace_watch_rooms(g->main, SIO_WATCH_OWNER, false);
+    sio_socket_join(g->last, STR("r"));
+    assert_log(g, "CJ");
+    sio_namespace_watch_rooms(g->main, SIO_WATCH_OBSERVER, false);
+    sio_socket_leave(g->last, STR("r"));
+    assert_log(g, "");
+    peer_close(&p);
+    buf_clear(&g->log);
 }
 
 static void few_rooms(struct sio_options *o)
@@ -444,7 +442,8 @@ static void drain_is_told(void **state)
 
 TEST_MAIN(RIG_TEST(emits), RIG_TEST(emits_many_attachments), RIG_TEST(volatile_emits_are_dropped),
           RIG_TEST(connecting_sockets_may_be_sent_to), RIG_TEST(keeps_rooms),
-          RIG_TEST(own_rooms_are_told_like_others), cmocka_unit_test(rooms_are_limited),
+          RIG_TEST(own_rooms_are_told_like_others),
+          RIG_TEST(rooms_may_have_two_watchers), cmocka_unit_test(rooms_are_limited),
           RIG_TEST(disconnects_from_one_namespace), RIG_TEST(disconnects_all_and_closes),
           RIG_TEST(leaves_in_order), RIG_TEST(close_sends_no_disconnect),
           RIG_TEST(handlers_may_disconnect), RIG_TEST(handlers_may_close_the_server),
