@@ -142,14 +142,9 @@ static int check_array(const atr_data *d)
 
 int event_check(const atr_data *d)
 {
-    str name = json_at(str_in(d->json), 0);
-    enum json_type type = json_type_of(name);
+    struct sio_data in = data_in(d);
 
-    if (json_type_of(str_in(d->json)) != JSON_ARRAY || (type != JSON_STRING && type != JSON_NUMBER))
-        return ATR_ESYNTAX;
-    if (type == JSON_STRING && sio_event_reserved(name))
-        return ATR_ESYNTAX;
-    return d->attachment_count ? check_array(d) : 0;
+    return sio_event_check(&in);
 }
 
 int atr_socket_emit(atr_socket *s, const atr_data *data, unsigned flags)

@@ -12,8 +12,21 @@
 #include "socketio/encode.h"
 
 #include "base/mem.h"
+#include "proto/json.h"
 #include "socketio/client.h"
 #include "ws/conn.h"
+
+int sio_event_check(const struct sio_data *d)
+{
+    str name = json_at(d->json, 0);
+    enum json_type type = json_type_of(name);
+
+    if (json_type_of(d->json) != JSON_ARRAY || (type != JSON_STRING && type != JSON_NUMBER))
+        return ATR_ESYNTAX;
+    if (type == JSON_STRING && sio_event_reserved(name))
+        return ATR_ESYNTAX;
+    return d->attachment_count ? sio_placeholders_check(d->json, (uint32_t)d->attachment_count) : 0;
+}
 
 /* Engine.IO's packet type in front of Socket.IO's (socketio.md 1.3): every text is a message. */
 enum { MESSAGE = '4' };

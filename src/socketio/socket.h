@@ -27,6 +27,10 @@ struct sio_data {
     size_t attachment_count;
 };
 
+/* 0 when it can be sent as an event by whoever made it by hand: an array that begins with a name
+ * that is not reserved, and has an attachment for every placeholder. ATR_ESYNTAX, ATR_EPROTOCOL. */
+int sio_event_check(const struct sio_data *d) MUST_CHECK;
+
 /* The first request of a connection, kept for handshake objects: one allocation per client. */
 struct sio_handshake {
     str head;          /* the request head as received */
