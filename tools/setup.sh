@@ -38,7 +38,21 @@ else
     echo "    apt-get update && apt-get install -y --no-install-recommends$missing" >&2
     exit 1
 fi
+# A package for a test may bring a service. It must not run here because of that.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap '$as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+fi
+
 echo "Installing them with apt-get ..."
 $as_root apt-get update -qq
 # shellcheck disable=SC2086 -- the list is meant to be split
 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+if [ -d /run/systemd/system ]; then
+    # shellcheck disable=SC2086
+    for unit in $(dpkg -L $missing | sed -n 's,^.*/systemd/system/\([^/@]*\.service\)$,\1,p'); do
+        $as_root systemctl disable --quiet "$unit"
+    done
+fi

@@ -37,7 +37,7 @@ export function write(path, name, text) {
 
 /* Only a client that names a socket and makes none wants one. */
 const prelude = (text, has, before) => (has.test(text) ? text : before + text);
-const OWN_CLIENT = /from "socket\.io-client"|^(?![^]*\bsocket\b)/u;
+const OWN_CLIENT = /const socket = |^(?![^]*\bsocket\b)/u;
 
 /* A server for Node, with the same face as Server. */
 class Peer {
@@ -87,10 +87,11 @@ function arrived(got, wanted, what) {
   return got === wanted;
 }
 
-const COMMANDS = { js: [process.execPath, "client.mjs"], py: ["python3", "client.py"], sh: ["sh", "-e", "client.sh"] };
+const COMMANDS = { js: [process.execPath, "client.mjs"], py: ["/usr/bin/python3", "client.py"], sh: ["sh", "-e", "client.sh"] };
 
-/* Ends when it has printed what was expected, or else when the server has; by itself, when neither is to print. */
+/* Ends when it and the server have printed what was expected; by itself, when neither is to print. */
 async function run_program(block, path, port, wanted, enough) {
+  const complete = () => (!wanted || arrived(out, wanted, where(block))) && (!enough || enough()) && (wanted || enough);
   const text = block.lang === "js" ? prelude(block.text, OWN_CLIENT, CLIENT) : block.text;
   const [command, ...args] = COMMANDS[block.lang];
   write(path, args.at(-1), text.replaceAll("localhost:3000", `localhost:${port}`));
@@ -101,7 +102,7 @@ async function run_program(block, path, port, wanted, enough) {
   child.once("error", (error) => (over = error.message));
   child.once("close", (code) => (over ??= code));
   try {
-    await until(() => over !== null || (wanted ? arrived(out, wanted, where(block)) : enough?.()), `${where(block)} to end:\n${out}${err}`, PATIENCE_MS);
+    await until(() => over !== null || complete(), `${where(block)} to end:\n${out}${err}`, PATIENCE_MS);
     if (over !== null) {
       assert.equal(over, 0, `${where(block)} ended with ${over}\n${out}${err}`);
       assert.equal(out, wanted ?? out, where(block));
@@ -113,7 +114,7 @@ async function run_program(block, path, port, wanted, enough) {
 }
 
 /* What a page prints in Chromium; it is served at another origin, localhost:8080 in its text, unless it is the server's own. */
-async function run_page(block, port, origin, wanted) {
+async function run_page(block, port, origin, wanted, enough = () => true) {
   const browser = await launch();
   try {
     const page = await browser.newPage();
@@ -122,7 +123,7 @@ async function run_page(block, port, origin, wanted) {
     page.on("console", (message) => (out += `${message.text()}\n`));
     page.on("pageerror", (error) => (out += `${error.stack}\n`));
     await page.goto(origin ?? `http://localhost:${port}/`);
-    await until(() => arrived(out, wanted, where(block)), `the output of ${where(block)}`, PATIENCE_MS);
+    await until(() => arrived(out, wanted, where(block)) && enough(), `the output of ${where(block)}`, PATIENCE_MS);
     return out;
   } finally {
     await browser.close();
@@ -141,7 +142,7 @@ export async function elsewhere() {
 export function client(block, { path, port, other, wanted, enough }) {
   if (block.lang !== "html") return run_program(block, path, port, wanted, enough);
   assert.ok(wanted, `${where(block)}: a page needs an output`);
-  if (block.rest) return run_page(block, port, null, wanted);
+  if (block.rest) return run_page(block, port, null, wanted, enough);
   other.show(block.text.replaceAll("localhost:3000", `localhost:${port}`));
-  return run_page(block, port, `http://localhost:${other.port}/`, wanted);
+  return run_page(block, port, `http://localhost:${other.port}/`, wanted, enough);
 }
