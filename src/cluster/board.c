@@ -5,9 +5,11 @@
 #include "cluster/board.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -196,11 +198,11 @@ int board_take(struct board *b, uint32_t instance, uint64_t now_ms)
     return ATR_ELIMIT;
 }
 
-/* Of a slot that is this process's. */
-static void release(struct board *b, unsigned slot)
+void board_free(struct board *b, unsigned slot)
 {
     struct board_slot *s = &b->slots[slot];
 
+    ASSERT(atomic_load(&s->pid) == (uint32_t)getpid());
     atomic_fetch_add(&s->generation, 1);
     atomic_store(&s->state, BOARD_FREE);
     board_move_homes(b, slot, BOARD_NO_SLOT);
@@ -211,7 +213,7 @@ void board_leave(struct board *b, unsigned slot)
 {
     ASSERT(slot < BOARD_SLOTS);
     if (atomic_load(&b->slots[slot].pid) == (uint32_t)getpid())
-        release(b, slot);
+        board_free(b, slot);
 }
 
 bool board_is(const struct board *b, unsigned slot, uint32_t generation)
@@ -220,15 +222,24 @@ bool board_is(const struct board *b, unsigned slot, uint32_t generation)
            atomic_load(&b->slots[slot].generation) == generation;
 }
 
-/* Several may notice a death: one takes the dead one's place, and then leaves it. If that one dies
- * too, its pid is there to tell. */
-bool board_bury(struct board *b, unsigned slot, uint32_t pid)
+bool board_dead(const struct board *b, unsigned slot, uint32_t pid)
 {
-    if (slot >= BOARD_SLOTS || pid == 0 ||
-        !atomic_compare_exchange_strong(&b->slots[slot].pid, &pid, (uint32_t)getpid()))
+    struct pollfd p = { .events = POLLIN };
+    bool dead;
+
+    if (slot >= BOARD_SLOTS || pid == 0 || atomic_load(&b->slots[slot].pid) != pid)
         return false;
-    release(b, slot);
-    return true;
+    if ((p.fd = (int)syscall(SYS_pidfd_open, pid, 0)) < 0)
+        return errno == ESRCH;
+    dead = poll(&p, 1, 0) == 1; /* a zombie, too */
+    close(p.fd);
+    return dead;
+}
+
+bool board_claim(struct board *b, unsigned slot, uint32_t pid)
+{
+    return slot < BOARD_SLOTS && pid &&
+           atomic_compare_exchange_strong(&b->slots[slot].pid, &pid, (uint32_t)getpid());
 }
 
 void board_each(const struct board *b, bool (*fn)(void *arg, unsigned slot), void *arg)

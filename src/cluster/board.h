@@ -78,9 +78,14 @@ void board_close(struct board *b); /* idempotent; a zeroed board with fd -1 is a
 /* Takes a slot for this process, in state STARTING. Returns its number or ATR_ELIMIT. */
 int board_take(struct board *b, uint32_t instance, uint64_t now_ms) MUST_CHECK;
 void board_leave(struct board *b, unsigned slot); /* gives this process's slot back */
-/* Frees the slot of a process that is known to be dead. Returns whether it was this call that did:
- * several may notice at once. */
-bool board_bury(struct board *b, unsigned slot, uint32_t pid);
+/* Whether the process of a slot has ended, as far as the kernel says; false when it is not pid's.
+ */
+bool board_dead(const struct board *b, unsigned slot, uint32_t pid);
+/* Takes the place of a process that has ended, which several may notice at once: returns whether it
+ * was this call that did. Its homes and its journal are this process's to look after, until
+ * board_free(). If this process ends before, its pid in the slot tells. */
+bool board_claim(struct board *b, unsigned slot, uint32_t pid);
+void board_free(struct board *b, unsigned slot);
 /* Whether that taking of a slot still holds. */
 bool board_is(const struct board *b, unsigned slot, uint32_t generation);
 /* The least loaded worker that takes new sessions, preferring `self` among equals; BOARD_NO_SLOT

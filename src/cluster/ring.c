@@ -106,41 +106,56 @@ static void make_room(struct ring *r, uint64_t first, uint64_t last, uint64_t en
     }
 }
 
-int ring_publish(struct ring *r, const struct ring_entry *e, const str *parts, size_t count,
-                 uint64_t *number)
+/* An entry's data, or SIZE_MAX when it is too large. */
+static size_t data_bytes(const struct ring *r, const struct ring_note *note)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < note->part_count; i++) {
+        if (note->parts[i].n > ring_data_max(r) - n)
+            return SIZE_MAX;
+        n += note->parts[i].n;
+    }
+    return n;
+}
+
+static void write_data(const struct ring_note *note, uint8_t *to, uint64_t number)
+{
+    uint8_t *at = to;
+
+    for (size_t i = 0; i < note->part_count; at += note->parts[i].n, i++) {
+        if (note->parts[i].n)
+            memcpy(at, note->parts[i].p, note->parts[i].n);
+    }
+    if (note->stamp)
+        note->stamp(to + note->stamp_at, number);
+}
+
+int ring_publish(struct ring *r, const struct ring_note *note, uint64_t *number)
 {
     struct ring_head *h = r->head;
-    size_t n = 0, room;
+    size_t n = data_bytes(r, note), bytes;
     uint64_t first, last, pos;
     struct ring_entry *to;
-    uint8_t *at;
 
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].n > ring_data_max(r) - n)
-            return ATR_ELIMIT;
-        n += parts[i].n;
-    }
-    room = (sizeof *to + n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    if (n == SIZE_MAX)
+        return ATR_ELIMIT;
+    bytes = (sizeof *to + n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     lock(h);
     first = atomic_load_explicit(&h->first, memory_order_relaxed);
     last = atomic_load_explicit(&h->last, memory_order_relaxed);
     pos = end_of(r, last);
-    make_room(r, first, last, pos, room);
+    make_room(r, first, last, pos, bytes);
     to = entry_at(r, pos);
-    *to = (struct ring_entry){ .bytes = (uint32_t)room,
+    *to = (struct ring_entry){ .bytes = (uint32_t)bytes,
                                .data_n = (uint32_t)n,
-                               .origin = e->origin,
-                               .to = e->to,
-                               .kind = e->kind,
-                               .flags = e->flags,
-                               .time_ms = e->time_ms };
-    at = to->data;
-    for (size_t i = 0; i < count; at += parts[i].n, i++) {
-        if (parts[i].n)
-            memcpy(at, parts[i].p, parts[i].n);
-    }
+                               .origin = note->origin,
+                               .to = note->to,
+                               .kind = note->kind,
+                               .flags = note->flags,
+                               .time_ms = note->time_ms };
+    write_data(note, to->data, last + 1);
     atomic_store_explicit(&r->index[(last + 1) & (h->entries_max - 1)], pos, memory_order_relaxed);
-    atomic_fetch_add_explicit(&h->bytes_in, room, memory_order_relaxed);
     atomic_store_explicit(&h->last, last + 1, memory_order_release);
     pthread_mutex_unlock(&h->lock);
     *number = last + 1;

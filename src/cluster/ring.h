@@ -41,7 +41,6 @@ struct ring_head {
     /* Numbers of the oldest entry that may be read and of the latest; first == last + 1: none. */
     _Atomic uint64_t first, last;
     _Atomic uint64_t repairs; /* locks whose holder had died */
-    _Atomic uint64_t bytes_in;
 };
 
 /* An entry as it lies in the ring: only what every reader needs to tell whether it concerns it. */
@@ -77,11 +76,21 @@ void ring_view(struct ring *r, struct ring_head *head, uint8_t *memory);
 /* The largest data of one entry. */
 size_t ring_data_max(const struct ring *r);
 
-/* Appends an entry whose data is the parts, one behind the other. e says origin, to, kind, flags
- * and time; its other members do not matter. Returns 0 with its number, or ATR_ELIMIT when it is
- * larger than ring_data_max(). */
-int ring_publish(struct ring *r, const struct ring_entry *e, const str *parts, size_t count,
-                 uint64_t *number) MUST_CHECK;
+/* To be written. */
+struct ring_note {
+    uint16_t origin, to, kind, flags;
+    uint64_t time_ms;
+    const str *parts; /* the data: one behind the other */
+    size_t part_count;
+    /* When not NULL: writes the entry's number into its data, at that byte of it, before anybody
+     * can read it. Runs under the lock: it does nothing else. */
+    void (*stamp)(uint8_t *at, uint64_t number);
+    size_t stamp_at;
+};
+
+/* Appends an entry. Returns 0 with its number, or ATR_ELIMIT when its data is larger than
+ * ring_data_max(). */
+int ring_publish(struct ring *r, const struct ring_note *n, uint64_t *number) MUST_CHECK;
 
 enum ring_next { RING_EMPTY, RING_ENTRY, RING_MISSED };
 

@@ -223,7 +223,8 @@ static int take_packet(struct link *l, uint8_t more, const uint8_t *p, size_t n)
 
 static void read_packets(struct link *l)
 {
-    static_assert((int)LINK_PACKET_BYTES <= (int)LOOP_READ_BYTES, "a packet fits into the loop's buffer");
+    static_assert((int)LINK_PACKET_BYTES <= (int)LOOP_READ_BYTES,
+                  "a packet fits into the loop's buffer");
     union {
         struct cmsghdr align;
         char room[CMSG_SPACE(sizeof(int) * LINK_FDS_MAX)];
@@ -298,8 +299,7 @@ static int address_of(const char *path, struct sockaddr_un *out)
     return 0;
 }
 
-/* A socket connected to a path, or a negated errno. */
-static int dial(const char *path)
+int link_dial(const char *path)
 {
     struct sockaddr_un a;
     int err = address_of(path, &a), fd;
@@ -319,7 +319,7 @@ struct link *link_connect(struct loop *loop, const char *path, const struct link
                           void *owner, int *err)
 {
     struct link *l;
-    int fd = dial(path);
+    int fd = link_dial(path);
 
     if (fd < 0) {
         *err = fd;
@@ -407,7 +407,7 @@ static int bind_path(int fd, const char *path)
         return 0;
     if (errno != EADDRINUSE)
         return -errno;
-    if ((other = dial(path)) >= 0) {
+    if ((other = link_dial(path)) >= 0) {
         close(other);
         return -EADDRINUSE;
     }

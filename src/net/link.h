@@ -56,6 +56,10 @@ struct link {
  * closing. Returns NULL when it cannot be watched; fd is closed then. */
 struct link *link_new(struct loop *l, int fd, const struct link_events *events, void *owner);
 
+/* A socket connected to a path (it cannot take long: both are on this machine), for link_new().
+ * Non-blocking, close-on-exec; or a negated errno. */
+int link_dial(const char *path) MUST_CHECK;
+
 /* Connects to a path, at once. Returns NULL with a negated errno in *err. */
 struct link *link_connect(struct loop *l, const char *path, const struct link_events *events,
                           void *owner, int *err);

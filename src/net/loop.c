@@ -133,6 +133,8 @@ int loop_wait_ms(struct loop *l, int at_most)
     l->due_ms = 0;
     if (at_most == 0 || !list_empty(&l->jobs) || !list_empty(&l->flush) || !list_empty(&l->doomed))
         return 0;
+    if (l->inbox && !l->inbox->sleep(l->inbox))
+        return 0;
     if ((next = wheel_next(&l->timers)) < 0)
         return at_most;
     l->due_ms = l->timers.now_ms + (uint64_t)next;
@@ -221,6 +223,8 @@ int loop_turn(struct loop *l, int timeout_ms)
     l->turning = true;
     dispatch(l);
     wheel_advance(&l->timers, l->now_ms);
+    if (l->inbox)
+        l->inbox->drain(l->inbox);
     run_jobs(&l->jobs);
     run_jobs(&l->flush);
     reap(l);

@@ -1,6 +1,6 @@
 /* net/loop.h - the event loop of a worker: one thread, one epoll, one screen of phases.
  *
- * Each iteration: wait, read and dispatch, timers, jobs, flush, reap. Nothing an iteration's
+ * Each iteration: wait, read and dispatch, timers, inbox, jobs, flush, reap. Nothing an iteration's
  * callbacks hold is freed before reap: closing is a state, freeing happens at that one place.
  *
  * SPDX-License-Identifier: MIT
@@ -34,6 +34,15 @@ struct loop_job {
     void (*run)(struct loop_job *job);
 };
 
+/* Where things arrive of which epoll knows nothing: memory that other processes write to. */
+struct loop_inbox {
+    /* Takes what has come, once per iteration. */
+    void (*drain)(struct loop_inbox *in);
+    /* The loop is about to wait: true if it may, because nothing has come and a descriptor will
+     * tell of what comes. What was said holds until the next drain. */
+    bool (*sleep)(struct loop_inbox *in);
+};
+
 /* Durations by powers of two: bucket i counts those of at most 2^i us, the last one all longer. */
 enum { LOOP_BUCKETS = 24 };
 struct loop_histogram {
@@ -57,6 +66,7 @@ struct loop {
     uint64_t due_ms;        /* when the next timer was due before the wait; 0: none */
     int64_t wall_ms;        /* Unix time, at most 1 ms behind now_ms */
     struct wheel timers;
+    struct loop_inbox *inbox;        /* NULL: none */
     struct list jobs, flush, doomed; /* of struct loop_job, run in that order */
     struct epoll_event *ready;       /* LOOP_EVENTS of them: fetched by this iteration's wait */
     int ready_at, ready_count;       /* those before ready_at are dispatched */

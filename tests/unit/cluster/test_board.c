@@ -85,12 +85,15 @@ static void test_the_dead_are_buried_once(void **state)
     assert_int_equal(status, 0);
     assert_int_equal(atomic_load(&board.slots[0].pid), pid);
     assert_int_equal(board_take(&board, 1, 5), 1);
-    assert_true(board_bury(&board, 0, (uint32_t)pid));
-    assert_false(board_bury(&board, 0, (uint32_t)pid));
+    assert_true(board_dead(&board, 0, (uint32_t)pid));
+    assert_false(board_dead(&board, 1, (uint32_t)getpid()));
+    assert_true(board_claim(&board, 0, (uint32_t)pid));
+    assert_false(board_claim(&board, 0, (uint32_t)pid));
+    board_free(&board, 0);
     for (unsigned i = 0; i < BOARD_HOMES; i++)
         assert_int_equal(board_home(&board, i), BOARD_NO_SLOT);
     assert_int_equal(board_take(&board, 2, 5), 0);
-    assert_false(board_bury(&board, 0, (uint32_t)pid));
+    assert_false(board_claim(&board, 0, (uint32_t)pid));
     assert_int_equal(atomic_load(&board.slots[0].pid), getpid());
 }
 
@@ -137,7 +140,7 @@ static void test_nobody_sleeps_through_an_entry(void **state)
     assert_true(board_sleep(&board, slot, 0));
     assert_true(board_rouse(&board, slot));
     assert_false(board_rouse(&board, slot)); /* one bell is enough */
-    assert_int_equal(ring_publish(&board.ring, &(struct ring_entry){ 0 }, NULL, 0, &number), 0);
+    assert_int_equal(ring_publish(&board.ring, &(struct ring_note){ 0 }, &number), 0);
     assert_false(board_sleep(&board, slot, 0)); /* it came in between */
     assert_false(board_rouse(&board, slot));
     assert_true(board_sleep(&board, slot, number));

@@ -39,10 +39,12 @@ static uint64_t publish(uint16_t origin, const void *p, size_t n)
 {
     uint64_t number;
 
-    assert_int_equal(ring_publish(&board.ring,
-                                  &(struct ring_entry){ .origin = origin, .to = RING_TO_ALL },
-                                  &(str){ p, n }, 1, &number),
-                     0);
+    str part = { p, n };
+    struct ring_note note = {
+        .origin = origin, .to = RING_TO_ALL, .parts = &part, .part_count = 1
+    };
+
+    assert_int_equal(ring_publish(&board.ring, &note, &number), 0);
     return number;
 }
 
@@ -90,14 +92,31 @@ static void test_parts_are_joined(void **state)
     uint64_t number;
 
     (void)state;
-    assert_int_equal(
-        ring_publish(&board.ring, &(struct ring_entry){ .kind = 7 }, parts, 3, &number), 0);
+    struct ring_note note = { .kind = 7, .parts = parts, .part_count = 3 };
+    assert_int_equal(ring_publish(&board.ring, &note, &number), 0);
     const struct ring_entry *e = ring_at(&board.ring, number);
     assert_non_null(e);
     assert_str(ring_data(&board.ring, e), "abcde");
     assert_int_equal(e->kind, 7);
     assert_null(ring_at(&board.ring, number + 1));
     assert_null(ring_at(&board.ring, 0));
+}
+
+static void stamp(uint8_t *at, uint64_t number)
+{
+    *at = (uint8_t)('0' + number);
+}
+
+static void test_entries_know_their_numbers(void **state)
+{
+    str parts[] = { STR("ab"), STR("c?e") };
+    struct ring_note note = { .parts = parts, .part_count = 2, .stamp = stamp, .stamp_at = 3 };
+    uint64_t number;
+
+    (void)state;
+    publish(0, "first", 5);
+    assert_int_equal(ring_publish(&board.ring, &note, &number), 0);
+    assert_str(ring_data(&board.ring, ring_at(&board.ring, number)), "abc2e");
 }
 
 static void test_too_large(void **state)
@@ -107,9 +126,9 @@ static void test_too_large(void **state)
     uint64_t number = 99;
 
     (void)state;
-    assert_int_equal(ring_publish(&board.ring, &(struct ring_entry){ 0 },
-                                  &(str){ (char *)big, most + 1 }, 1, &number),
-                     ATR_ELIMIT);
+    str part = { (char *)big, most + 1 };
+    struct ring_note note = { .parts = &part, .part_count = 1 };
+    assert_int_equal(ring_publish(&board.ring, &note, &number), ATR_ELIMIT);
     assert_int_equal(number, 99);
     assert_int_equal(publish(0, big, most), 1);
 }
@@ -170,8 +189,9 @@ static void write_many(uint16_t who)
     for (uint32_t i = 0; i < EACH; i++) {
         uint64_t number;
         uint32_t body[8] = { i, i, i, i, i, i, i, who };
-        if (ring_publish(&board.ring, &(struct ring_entry){ .origin = who },
-                         &(str){ (char *)body, sizeof body }, 1, &number) != 0)
+        str part = { (char *)body, sizeof body };
+        struct ring_note note = { .origin = who, .parts = &part, .part_count = 1 };
+        if (ring_publish(&board.ring, &note, &number) != 0)
             _exit(1);
     }
     _exit(0);
@@ -230,8 +250,9 @@ static bool killed_at(unsigned step)
     if (pid == 0) {
         ptrace(PTRACE_TRACEME, 0, NULL, NULL);
         raise(SIGSTOP);
-        (void)!ring_publish(&board.ring, &(struct ring_entry){ .origin = 1 },
-                            &(str){ text, sizeof text }, 1, &number);
+        str part = { text, sizeof text };
+        struct ring_note note = { .origin = 1, .parts = &part, .part_count = 1 };
+        (void)!ring_publish(&board.ring, &note, &number);
         raise(SIGSTOP);
         _exit(0);
     }
@@ -289,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reads_what_was_written, open_board, close_board),
         cmocka_unit_test_setup_teardown(test_parts_are_joined, open_board, close_board),
+        cmocka_unit_test_setup_teardown(test_entries_know_their_numbers, open_board, close_board),
         cmocka_unit_test_setup_teardown(test_too_large, open_board, close_board),
         cmocka_unit_test_setup_teardown(test_goes_round, open_board, close_board),
         cmocka_unit_test_setup_teardown(test_many_small, open_board, close_board),
