@@ -1,0 +1,39 @@
+/* cluster/exchange.h - one bus for all the layers above: each gets the notes of its own kinds, and
+ * all share the requests.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CLUSTER_EXCHANGE_H
+#define CLUSTER_EXCHANGE_H
+
+#include "cluster/request.h"
+
+/* A layer that listens: kinds from `first` on, `count` of them. As bus_events; on_missed and
+ * on_node go to everybody and may be NULL. */
+struct exchange_user {
+    uint16_t first, count;
+    const struct bus_events *events;
+    void *user;
+    /* Questions whose `what` is in the same range. May be NULL. */
+    const struct request_handler *questions;
+};
+
+struct exchange {
+    struct bus *bus;
+    struct loop *loop;
+    struct requests requests;
+    struct exchange_user *users;
+    size_t user_count;
+};
+
+/* What a bus is opened with; its user is the exchange. */
+extern const struct bus_events exchange_events;
+
+/* Before the bus is opened with exchange_events. */
+void exchange_init(struct exchange *x, struct loop *loop);
+/* Once the bus is there. */
+void exchange_use(struct exchange *x, struct bus *bus);
+void exchange_fini(struct exchange *x); /* ends open requests; the bus still is there */
+void exchange_add(struct exchange *x, const struct exchange_user *u);
+
+#endif
