@@ -133,11 +133,10 @@ static bool make_room(struct journal *j, size_t bytes, size_t instead)
 {
     unsigned active = atomic_load(&j->head->active);
 
-    if (atomic_load(&j->head->used[active]) + bytes <= j->half_bytes)
-        return true;
     if (j->live_bytes - instead + bytes > j->half_bytes / 4 * 3)
         return false;
-    compact(j);
+    if (atomic_load(&j->head->used[active]) + bytes > j->half_bytes)
+        compact(j);
     return true;
 }
 
@@ -155,7 +154,7 @@ void journal_remove(struct journal *j, str key)
         return;
     j->stats.removals++;
     forget(j, old);
-    if (make_room(j, bytes, 0)) /* always: what is live leaves a quarter */
+    if (atomic_load(&j->head->used[atomic_load(&j->head->active)]) + bytes <= j->half_bytes)
         (void)append(j, key, REMOVED, NULL, 0, bytes);
     else
         compact(j); /* which leaves it behind */
