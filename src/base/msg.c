@@ -20,7 +20,7 @@ struct msg *msg_new(size_t len)
     m->head = 0;
     m->binary = 0;
     m->class = class;
-    m->reserved = 0;
+    m->prefix = 0;
     if (POISON_ENABLED && class != SLAB_BIG)
         poison(m->data + len, slab_size(class) - sizeof *m - len);
     return m;

@@ -23,11 +23,11 @@ struct msg {
     uint8_t head;   /* bytes of frame header at the front of data */
     uint8_t binary; /* 1: the payload is binary, 0: text */
     uint8_t class;  /* slab class it came from; SLAB_BIG: the heap */
-    uint8_t reserved;
+    uint8_t prefix; /* bytes at the front of the payload that belong to its transport's framing */
     uint8_t data[];
 };
 
-/* A message of len bytes with one reference; data is not set. head and binary are 0. */
+/* A message of len bytes with one reference; data is not set. head, binary, prefix are 0. */
 struct msg *msg_new(size_t len) __attribute__((returns_nonnull));
 struct msg *msg_of(str bytes) __attribute__((returns_nonnull));
 

@@ -33,12 +33,12 @@ static bool busy(struct eio_server *e, struct http_request *r)
 
 static void finish(struct eio_server *e, struct http_request *r, const struct eio_query *q)
 {
-    if (!q->version4)
+    if (!q->version4 && !e->options.allow_eio3)
         eio_refuse(e, r, EIO_ERROR_VERSION, STR(""), "");
     else if (busy(e, r))
         return;
     else if (q->transport == EIO_POLLING)
-        eio_polling_open(e, r);
+        eio_polling_open(e, r, q);
     else
         eio_websocket_open(e, r, q);
 }

@@ -15,9 +15,8 @@
 #include "engineio/polling.h"
 
 #include "base/assert.h"
-#include "base/base64.h"
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "engineio/body.h"
 #include "engineio/cookie.h"
 
 enum { SCRATCH_KEEP_BYTES = 64 * 1024, QUEUE_KEEP = 16 };
@@ -28,25 +27,6 @@ static struct eio_server *server_of(const struct eio_polling *p)
 }
 
 /* --- Answers --- */
-
-static void add_separator(struct buf *out)
-{
-    if (out->len > 0)
-        buf_byte(out, EIO_SEPARATOR);
-}
-
-/* A text message brings its type digit along; a binary one is 'b' and base64. */
-static void add_msg(struct buf *out, const struct msg *m)
-{
-    str payload = msg_payload(m);
-
-    if (m->binary) {
-        eio_payload_add(out, EIO_MESSAGE, true, payload);
-        return;
-    }
-    add_separator(out);
-    buf_add(out, payload);
-}
 
 static void queue_drop(struct eio_polling *p)
 {
@@ -90,31 +70,32 @@ static void answer(struct eio_server *e, struct http_request *r, str type, str b
                     });
 }
 
+/* Answers a GET with what eio_body_write() put into e->body. */
+static void answer_packets(struct eio_server *e, struct http_request *r, str type,
+                           const struct eio_session *cookie_of)
+{
+    answer(e, r, type, buf_str(&e->body), cookie_of);
+    if (e->body.cap > SCRATCH_KEEP_BYTES)
+        buf_free(&e->body);
+}
+
 /* Answers the GET with what is queued, then (unless 0) one more packet. The owner's on_drain comes
  * last: it may end the session. */
 static void flush(struct eio_polling *p, char last)
 {
     struct eio_server *e = server_of(p);
     struct http_request *r = p->get;
-    struct buf *body = &e->body;
     bool drained = p->waited && p->session->state == EIO_STATE_OPEN;
+    str type;
 
     p->waited = false;
     p->get = NULL;
     r->user = NULL;
     list_remove(&p->flush.link);
-    buf_clear(body);
-    for (uint32_t i = 0; i < p->count; i++)
-        add_msg(body, p->queue[i]);
+    ASSERT(p->count > 0 || last);
+    type = eio_body_write(&e->body, p, p->queue, p->count, last);
     queue_drop(p);
-    if (last) {
-        add_separator(body);
-        buf_byte(body, (uint8_t)last);
-    }
-    ASSERT(body->len > 0);
-    answer(e, r, STR("text/plain; charset=UTF-8"), buf_str(body), NULL);
-    if (body->cap > SCRATCH_KEEP_BYTES)
-        buf_free(body);
+    answer_packets(e, r, type, NULL);
     if (drained && e->events->on_drain)
         e->events->on_drain(p->session);
 }
@@ -140,18 +121,20 @@ static struct eio_polling *polling_new(struct eio_session *s)
     return p;
 }
 
-void eio_polling_open(struct eio_server *e, struct http_request *r)
+void eio_polling_open(struct eio_server *e, struct http_request *r, const struct eio_query *q)
 {
-    struct eio_session *s = eio_session_new(e);
+    struct eio_session *s = eio_session_new(e, !q->version4);
     struct msg *open;
 
     s->polling = polling_new(s);
+    s->polling->text_only = q->base64;
+    s->polling->jsonp = eio_body_jsonp(r->head.query);
     e->stats.polling_open++;
     open = eio_session_open_packet(s, e->options.allow_upgrades &&
                                           (e->options.transports & EIO_WEBSOCKET));
     e->events->on_open(s, r);
     /* Alone, as the first answer: what on_open sent waits for the next GET. */
-    answer(e, r, STR("text/plain; charset=UTF-8"), msg_payload(open), s);
+    answer_packets(e, r, eio_body_write(&e->body, s->polling, &open, 1, 0), s);
     msg_unref(open);
 }
 
@@ -161,6 +144,7 @@ void eio_polling_free(struct eio_polling *p)
     ASSERT(!timer_running(&p->upgrade));
     queue_drop(p);
     mem_free(p->queue);
+    mem_free(p->jsonp);
     mem_free(p);
 }
 
@@ -189,11 +173,6 @@ void eio_polling_get(struct eio_polling *p, struct http_request *r)
 
 /* --- POST --- */
 
-static bool has_type(const struct http_request *r, str type)
-{
-    return str_eq(http1_header(&r->head, STR("content-type")), type);
-}
-
 void eio_polling_post(struct eio_polling *p, struct http_request *r)
 {
     struct eio_session *s = p->session;
@@ -205,7 +184,7 @@ void eio_polling_post(struct eio_polling *p, struct http_request *r)
         eio_answer_empty(e, r, 400, false);
         return;
     }
-    if (has_type(r, STR("application/octet-stream"))) { /* revision 3's binary payloads */
+    if (!s->eio3 && eio_body_is_binary(r)) {
         eio_session_end(s, EIO_TRANSPORT_ERROR, "invalid content", 0);
         eio_answer_empty(e, r, 400, false);
         return;
@@ -225,18 +204,19 @@ void eio_polling_post(struct eio_polling *p, struct http_request *r)
 static bool deliver(struct eio_polling *p, struct http_request *r)
 {
     struct eio_session *s = p->session;
+    struct eio_body body;
     struct eio_packet pk;
-    str rest = r->body.len > 0 ? buf_str(&r->body) : STR("");
 
+    if (eio_body_open(&body, p, r) != PARSE_DONE)
+        return false;
     do {
-        if (eio_payload_next(&rest, &pk) != PARSE_DONE ||
-            (!pk.binary && !utf8_valid(pk.data.p, pk.data.n)))
+        if (eio_body_next(&body, &pk) != PARSE_DONE)
             return false;
         if (pk.type == EIO_CLOSE) /* also from a session that is closing already */
             eio_session_end(s, EIO_TRANSPORT_CLOSE, NULL, EIO_END_NOOP);
         else
             eio_session_packet(s, &pk);
-    } while (rest.p && s->state != EIO_STATE_CLOSED);
+    } while (body.rest.p && s->state != EIO_STATE_CLOSED);
     return true;
 }
 
@@ -320,7 +300,7 @@ void eio_polling_release(struct eio_polling *p, char last, bool with_queue)
     } else if ((r = p->get)) {
         p->get = NULL;
         r->user = NULL;
-        answer(e, r, STR("text/plain; charset=UTF-8"), str_n(&last, 1), NULL);
+        answer_packets(e, r, eio_body_write(&e->body, p, NULL, 0, last), NULL);
     }
     if (p->post && !p->delivering) {
         r = p->post;

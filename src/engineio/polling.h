@@ -22,18 +22,20 @@ struct eio_polling {
     uint8_t probe;          /* enum eio_probe */
     bool delivering;        /* post's packets are being handed out */
     bool waited;            /* something was queued while no GET was there */
+    bool text_only;         /* b64=1: the client cannot take bytes (eio3) */
     struct eio_session *session;
     struct http_request *get;  /* waits for output; NULL: none */
     struct http_request *post; /* its body is coming in, or delivered; NULL: none */
     struct loop_job flush;     /* answers the GET once this iteration's output is gathered */
     struct timer upgrade;      /* bounds a probe */
+    char *jsonp;               /* digits: the client's function ___eio[...]; NULL: no JSONP */
     struct msg **queue;        /* a reference each */
     uint32_t count, cap;
     size_t bytes;
 };
 
 /* Opens a session for the GET r and answers it with the open packet. */
-void eio_polling_open(struct eio_server *e, struct http_request *r);
+void eio_polling_open(struct eio_server *e, struct http_request *r, const struct eio_query *q);
 /* Frees p, which was released; does not need the server any more. */
 void eio_polling_free(struct eio_polling *p);
 

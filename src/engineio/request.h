@@ -20,7 +20,7 @@ enum eio_error {
 
 struct eio_query {
     uint8_t transport; /* EIO_POLLING, EIO_WEBSOCKET, or 0: absent or unknown */
-    bool version4;     /* EIO=4 */
+    bool version4;     /* EIO=4; whatever else is said, or nothing, means 3 */
     bool base64;       /* b64 is set */
     uint8_t sid_len;   /* 0: absent or empty; a longer one than fits is cut, and so unknown */
     char sid[EIO_SID_LEN + 1];

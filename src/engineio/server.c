@@ -44,7 +44,7 @@ static struct verdict verify_session(struct eio_server *e, const struct eio_quer
     transport = s->polling ? EIO_POLLING : EIO_WEBSOCKET;
     if (upgrade ? q->transport != EIO_WEBSOCKET : q->transport != transport)
         return (struct verdict){ EIO_ERROR_REQUEST, "TRANSPORT_MISMATCH", NULL };
-    if (!q->version4)
+    if (q->version4 == s->eio3)
         return (struct verdict){ EIO_ERROR_REQUEST, "PROTOCOL_MISMATCH", NULL };
     if ((upgrade && !e->options.allow_upgrades) || (!upgrade && transport == EIO_WEBSOCKET))
         return (struct verdict){ EIO_ERROR_REQUEST, "TRANSPORT_HANDSHAKE_ERROR", NULL };
@@ -178,6 +178,7 @@ void eio_server_init(struct eio_server *e, struct loop *l, const struct eio_opti
             .on_too_large = on_too_large,
         },
         .ping = ws_msg(WS_TEXT, STR("2")),
+        .pong = ws_msg(WS_TEXT, STR("3")),
         .probe_pong = ws_msg(WS_TEXT, STR("3probe")),
     };
     list_init(&e->all);
@@ -210,6 +211,7 @@ void eio_server_fini(struct eio_server *e)
     map_free(&e->sessions);
     id_table_free(&e->handshakes);
     msg_unref(e->ping);
+    msg_unref(e->pong);
     msg_unref(e->probe_pong);
     buf_free(&e->head);
     buf_free(&e->body);

@@ -1,9 +1,8 @@
-/* engineio/server.h - an Engine.IO v4 server: sessions over long-polling and WebSocket under a
- * path.
+/* engineio/server.h - an Engine.IO server: sessions over long-polling and WebSocket under a path.
  *
  * Embed struct eio_session at the start of your own object; the server allocates session_bytes for
- * each. Source: Engine.IO protocol revision 4; behaviour of engine.io 6.6 where the document is
- * silent.
+ * each. Source: Engine.IO protocol revision 4, and 3 for those who ask for it if allow_eio3 is set;
+ * behaviour of engine.io 6.6 where the document is silent.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -67,13 +66,13 @@ struct eio_server {
     struct loop *loop;
     struct eio_options options; /* may change between requests; strings belong to the owner */
     const struct eio_events *events;
-    struct http_handler handler;   /* mount this at options.path */
-    struct map sessions;           /* by sid; closed ones are not in it */
-    struct id_table handshakes;    /* internal: those that wait for a decision */
-    struct list all;               /* of struct eio_session, also closed ones not yet freed */
-    struct list surplus;           /* internal: WebSockets being turned away */
-    struct msg *ping, *probe_pong; /* shared by all sessions */
-    struct buf head, body;         /* internal: scratch of answers */
+    struct http_handler handler; /* mount this at options.path */
+    struct map sessions;         /* by sid; closed ones are not in it */
+    struct id_table handshakes;  /* internal: those that wait for a decision */
+    struct list all;             /* of struct eio_session, also closed ones not yet freed */
+    struct list surplus;         /* internal: WebSockets being turned away */
+    struct msg *ping, *pong, *probe_pong; /* shared by all sessions */
+    struct buf head, body;                /* internal: scratch of answers */
     struct eio_stats stats;
     void *owner;
     bool closing;
@@ -89,17 +88,20 @@ struct eio_session {
     struct eio_server *server;
     struct list link; /* in server->all */
     union {
-        struct timer heartbeat; /* next ping, the pong's deadline, the end of an orderly close */
-        struct loop_job reap;   /* once closed */
+        /* The next ping, the pong's deadline (eio3: the next ping's), the end of an orderly close.
+         */
+        struct timer heartbeat;
+        struct loop_job reap; /* once closed */
     };
-    struct ws_conn ws;           /* ws.stream is NULL while polling */
-    struct eio_polling *polling; /* NULL on WebSocket */
-    uint8_t state;               /* enum eio_state */
-    uint8_t close_reason;        /* enum eio_reason, while closing */
-    bool awaiting_pong, pong_extended;
-    bool base64;     /* b64=1 on WebSocket: binary goes as text, "b" + base64 */
-    bool overflowed; /* closing because output was not taken */
-    bool doomed;     /* internal */
+    struct ws_conn ws;                 /* ws.stream is NULL while polling */
+    struct eio_polling *polling;       /* NULL on WebSocket */
+    uint8_t state;                     /* enum eio_state */
+    uint8_t close_reason;              /* enum eio_reason, while closing */
+    bool awaiting_pong, pong_extended; /* both always set where the client pings (eio3) */
+    bool eio3;                         /* protocol 3 */
+    bool base64;                       /* b64=1 on WebSocket: binary goes as text, "b" + base64 */
+    bool overflowed;                   /* closing because output was not taken */
+    bool doomed;                       /* internal */
     char sid[EIO_SID_LEN];
 };
 
@@ -115,9 +117,13 @@ bool eio_handshake_open(const struct eio_server *e, eio_handshake hs);
 void eio_server_close(struct eio_server *e, enum eio_reason reason);
 
 /* Queues one packet made of n messages (the first one text or binary, further ones its
- * attachments), built by ws_msg(). Borrows them. Returns 0, ATR_ECLOSED, or ATR_ELIMIT when the
+ * attachments), built by ws_msg() or, for sessions of protocol 3, by eio_msg_typed(). Borrows them.
+ * Returns 0, ATR_ECLOSED, or ATR_ELIMIT when the
  * queue overflowed (the session is then closed with transport error). */
 int eio_session_send(struct eio_session *s, struct msg *const *msgs, size_t n);
+/* A binary message in the form that sessions with eio3 need on WebSocket, and only they may be
+ * sent: what goes to many of them is made once. From ws_msg() each makes its own. */
+struct msg *eio_msg_typed(str bytes);
 /* Whether something sent now would leave at once: the volatile rule. */
 bool eio_session_writable(const struct eio_session *s);
 size_t eio_session_queued(const struct eio_session *s); /* bytes */

@@ -59,7 +59,16 @@ static void beat_after(struct eio_session *s, uint64_t delay_ms)
     beat_in(s, delay_ms);
 }
 
-static void miss_pong(struct eio_session *s)
+/* Protocol 3: the client pings. */
+static void await_ping(struct eio_session *s)
+{
+    const struct eio_options *o = &s->server->options;
+
+    beat_in(s, (uint64_t)o->ping_interval_ms + o->ping_timeout_ms);
+}
+
+/* Not in time: the pong to our ping, or (eio3) a ping. */
+static void miss_heartbeat(struct eio_session *s)
 {
     s->server->stats.ping_timeouts++;
     eio_session_end(s, EIO_PING_TIMEOUT, NULL, 0);
@@ -83,7 +92,7 @@ static void on_beat(struct timer *t)
         eio_session_end(s, s->close_reason, s->overflowed ? "output queue overflow" : NULL,
                         s->overflowed ? EIO_END_CUT : 0);
     else if (s->awaiting_pong)
-        miss_pong(s);
+        miss_heartbeat(s);
     else
         send_ping(s);
 }
@@ -103,7 +112,7 @@ static void make_sid(char out[EIO_SID_LEN])
         out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
 }
 
-struct eio_session *eio_session_new(struct eio_server *e)
+struct eio_session *eio_session_new(struct eio_server *e, bool eio3)
 {
     struct eio_session *s = mem_zalloc(e->events->session_bytes);
     void *twin;
@@ -115,7 +124,11 @@ struct eio_session *eio_session_new(struct eio_server *e)
     twin = map_put(&e->sessions, eio_session_sid(s), s);
     ASSERT(!twin);
     list_append(&e->all, &s->link);
-    beat_in(s, e->options.ping_interval_ms);
+    s->eio3 = s->awaiting_pong = s->pong_extended = eio3;
+    if (eio3)
+        await_ping(s);
+    else
+        beat_in(s, e->options.ping_interval_ms);
     e->stats.opened++;
     return s;
 }
@@ -139,10 +152,10 @@ struct eio_session *eio_session_find(struct eio_server *e, str sid)
 {
     struct eio_session *s = map_get(&e->sessions, sid);
 
-    /* Input is read before timers run: a pong that is overdue now must not be seen alive. */
+    /* Input is read before timers run: who is overdue now must not be seen alive. */
     if (s && s->state == EIO_STATE_OPEN && s->awaiting_pong &&
         s->heartbeat.at_ms <= e->loop->now_ms) {
-        miss_pong(s);
+        miss_heartbeat(s);
         return NULL;
     }
     return s;
@@ -178,6 +191,20 @@ static void take_pong(struct eio_session *s)
     beat_in(s, s->server->options.ping_interval_ms);
 }
 
+/* Protocol 3. The pong has no data, whatever the ping had. */
+static void take_ping(struct eio_session *s)
+{
+    s->server->stats.packets_in++;
+    await_ping(s);
+    (void)eio_session_send(s, &s->server->pong, 1); /* as in send_ping() */
+}
+
+static void refuse_heartbeat(struct eio_session *s)
+{
+    note_traffic(s);
+    eio_session_end(s, EIO_TRANSPORT_ERROR, "invalid heartbeat direction", 0);
+}
+
 void eio_session_packet(struct eio_session *s, const struct eio_packet *pk)
 {
     if (s->state != EIO_STATE_OPEN)
@@ -187,11 +214,10 @@ void eio_session_packet(struct eio_session *s, const struct eio_packet *pk)
         eio_session_message(s, pk->binary, (uint8_t *)pk->data.p, pk->data.n);
         break;
     case EIO_PONG:
-        take_pong(s);
+        (s->eio3 ? refuse_heartbeat : take_pong)(s);
         break;
-    case EIO_PING: /* in revision 4 it is the server that pings */
-        note_traffic(s);
-        eio_session_end(s, EIO_TRANSPORT_ERROR, "invalid heartbeat direction", 0);
+    case EIO_PING:
+        (s->eio3 ? take_ping : refuse_heartbeat)(s);
         break;
     case EIO_CLOSE:
         note_traffic(s);
@@ -221,6 +247,18 @@ bool eio_session_writable(const struct eio_session *s)
     if (s->polling)
         return s->polling->get != NULL;
     return s->ws.stream && !s->ws.close_sent && !s->ws.stream->blocked;
+}
+
+struct msg *eio_msg_typed(str bytes)
+{
+    struct msg *m = ws_msg_reserve(WS_BINARY, 1 + bytes.n);
+    uint8_t *at = m->data + m->head;
+
+    m->prefix = 1;
+    *at++ = EIO_MESSAGE;
+    if (bytes.n)
+        memcpy(at, bytes.p, bytes.n);
+    return m;
 }
 
 static int overflow(struct eio_session *s)

@@ -8,8 +8,9 @@
 #include "engineio/server.h"
 #include "proto/eio_packet.h"
 
-/* A new open session of the owner's size, known by its sid, its first ping scheduled. */
-struct eio_session *eio_session_new(struct eio_server *e);
+/* A new open session of the owner's size, known by its sid, its first ping scheduled (eio3: the
+ * client's is awaited). */
+struct eio_session *eio_session_new(struct eio_server *e, bool eio3);
 /* The open packet, framed. upgrades: advertise WebSocket. */
 struct msg *eio_session_open_packet(const struct eio_session *s, bool upgrades);
 /* The session of that sid, unless its pong is overdue this very moment; NULL: none. */
@@ -18,6 +19,14 @@ struct eio_session *eio_session_find(struct eio_server *e, str sid);
 /* One packet that the peer sent; may end the session. */
 void eio_session_packet(struct eio_session *s, const struct eio_packet *pk);
 void eio_session_message(struct eio_session *s, bool binary, uint8_t *data, size_t n);
+
+/* The bytes of a binary message, whatever form it has. */
+static inline str eio_msg_bytes(const struct msg *m)
+{
+    str payload = msg_payload(m);
+
+    return (str){ payload.p + m->prefix, payload.n - m->prefix };
+}
 
 /* How an end is told to the peer. */
 enum { EIO_END_NOOP = 1, EIO_END_CUT = 2 };

@@ -18,6 +18,7 @@
 #include "base/base64.h"
 #include "base/mem.h"
 #include "engineio/polling.h"
+#include "proto/eio3_payload.h"
 
 /* How long the peer may take to answer a close frame: as the npm package `ws` waits; less where it
  * is likely dead, or about to be turned away. */
@@ -26,11 +27,21 @@ enum { CODE_GOING_AWAY = 1001, CODE_TOO_BIG = 1009 };
 
 /* --- Input --- */
 
-static void text_packet(struct eio_session *s, uint8_t *data, size_t n)
+static enum parse decode(const struct eio_session *s, bool binary, uint8_t *data, size_t n,
+                         struct eio_packet *out)
+{
+    if (!s->eio3)
+        return eio_packet_decode((char *)data, n, out);
+    return binary ? eio3_packet_decode_binary(str_n(data, n), out)
+                  : eio3_packet_decode((char *)data, n, out);
+}
+
+/* What has a type in front: a text, and in protocol 3 bytes as well. */
+static void typed_packet(struct eio_session *s, bool binary, uint8_t *data, size_t n)
 {
     struct eio_packet pk;
 
-    if (eio_packet_decode((char *)data, n, &pk) != PARSE_DONE) {
+    if (decode(s, binary, data, n, &pk) != PARSE_DONE) {
         s->server->stats.parse_errors++;
         eio_session_end(s, EIO_PARSE_ERROR, NULL, 0);
         return;
@@ -108,10 +119,10 @@ static void on_message(struct ws_conn *w, bool binary, uint8_t *data, size_t n)
         return;
     if (s->polling)
         probe_packet(s, binary, str_n(data, n));
-    else if (binary)
+    else if (binary && !s->eio3)
         eio_session_message(s, true, data, n);
     else
-        text_packet(s, data, n);
+        typed_packet(s, binary, data, n);
 }
 
 /* What we closed a WebSocket for; NULL when the peer did nothing wrong. */
@@ -210,7 +221,7 @@ void eio_websocket_open(struct eio_server *e, struct http_request *r, const stru
 
     if (!handshake_good(e, r, &terms))
         return;
-    s = eio_session_new(e);
+    s = eio_session_new(e, !q->version4);
     s->base64 = q->base64;
     e->stats.websocket_open++;
     (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
@@ -296,24 +307,45 @@ void eio_websocket_upgrade(struct eio_session *s, struct http_request *r, const 
 
 /* --- Output and end --- */
 
-/* For clients that cannot take binary: 'b' and base64, as in a polling payload. */
+/* For clients that cannot take binary: 'b' (eio3: and the type) and base64, as in a polling
+ * payload. */
 static void send_base64(struct eio_session *s, const struct msg *m)
 {
-    str raw = msg_payload(m);
+    str raw = eio_msg_bytes(m), mark = s->eio3 ? STR("b4") : STR("b");
     size_t n = base64_encoded_size(raw.n);
-    struct msg *text = ws_msg_reserve(WS_TEXT, 1 + n);
+    struct msg *text = ws_msg_reserve(WS_TEXT, mark.n + n);
+    char *at = (char *)text->data + text->head;
 
-    text->data[text->head] = 'b';
-    base64_encode((char *)text->data + text->head + 1, raw.p, raw.n);
+    memcpy(at, mark.p, mark.n);
+    base64_encode(at + mark.n, raw.p, raw.n);
     ws_conn_send(&s->ws, text);
     msg_unref(text);
+}
+
+static void send_typed(struct eio_session *s, const struct msg *m)
+{
+    struct msg *typed = eio_msg_typed(msg_payload(m));
+
+    ws_conn_send(&s->ws, typed);
+    msg_unref(typed);
+}
+
+static void send_binary(struct eio_session *s, struct msg *m)
+{
+    ASSERT(s->eio3 || !m->prefix);
+    if (s->base64)
+        send_base64(s, m);
+    else if (s->eio3 && !m->prefix)
+        send_typed(s, m);
+    else
+        ws_conn_send(&s->ws, m);
 }
 
 void eio_websocket_send(struct eio_session *s, struct msg *const *msgs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (s->base64 && msgs[i]->binary)
-            send_base64(s, msgs[i]);
+        if (msgs[i]->binary)
+            send_binary(s, msgs[i]);
         else
             ws_conn_send(&s->ws, msgs[i]);
     }

@@ -1,4 +1,5 @@
--- suite.lua: the server that the official protocol suites of Engine.IO v4 and Socket.IO v5 expect.
+-- suite.lua: the server that the official protocol suites of Engine.IO v4 and Socket.IO v5 expect; with EIO3=1 in the
+-- environment, of Engine.IO v3 (that of v4 wants other versions refused).
 --
 -- SPDX-License-Identifier: MIT
 local atrium = require "atrium"
@@ -6,7 +7,14 @@ local io = atrium.io
 
 io:configure { pingInterval = 300, pingTimeout = 200, maxHttpBufferSize = 1000000, cors = { origin = "*" } }
 
-atrium.engine { path = "/engine.io", pingInterval = 300, pingTimeout = 200, maxHttpBufferSize = 1000000, cors = { origin = "*" } }
+atrium.engine {
+  path = "/engine.io",
+  pingInterval = 300,
+  pingTimeout = 200,
+  maxHttpBufferSize = 1000000,
+  allowEIO3 = os.getenv("EIO3") == "1",
+  cors = { origin = "*" },
+}
   :on("connection", function(socket)
     socket:on("message", function(data) socket:send(data) end)
   end)
