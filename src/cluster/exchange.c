@@ -101,3 +101,11 @@ void exchange_add(struct exchange *x, const struct exchange_user *u)
     x->users = mem_realloc(x->users, (x->user_count + 1) * sizeof *x->users);
     x->users[x->user_count++] = *u;
 }
+
+void exchange_remove(struct exchange *x, uint16_t first)
+{
+    for (size_t i = 0; i < x->user_count; i++) {
+        if (x->users[i].first == first)
+            x->users[i] = x->users[--x->user_count];
+    }
+}

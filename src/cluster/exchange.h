@@ -35,5 +35,6 @@ void exchange_init(struct exchange *x, struct loop *loop);
 void exchange_use(struct exchange *x, struct bus *bus);
 void exchange_fini(struct exchange *x); /* ends open requests; the bus still is there */
 void exchange_add(struct exchange *x, const struct exchange_user *u);
+void exchange_remove(struct exchange *x, uint16_t first);
 
 #endif

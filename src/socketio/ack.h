@@ -6,6 +6,7 @@
 #ifndef SOCKETIO_ACK_H
 #define SOCKETIO_ACK_H
 
+#include "cluster/bus.h"
 #include "socketio/server.h"
 
 /* An ACK packet came. Unknown and repeated ids are ignored (2.3). */
@@ -13,7 +14,37 @@ void sio_ack_arrived(struct sio_socket *s, int64_t id, const struct sio_data *da
 /* The socket has left: nothing more will come from it. */
 void sio_acks_fail(struct sio_socket *s);
 
-/* question.c: the part of broadcasts. */
+/* --- question.c: broadcasts that wait for answers --- */
+
+/* Names a question of this server for other nodes. */
+struct sio_question_key {
+    uint64_t nsp; /* the namespace's number */
+    int64_t id;
+};
+
+/* Who asked, when it was another node: its question's name there. */
+struct sio_asker {
+    struct bus_node node;
+    struct sio_question_key key;
+};
+
+/* The clients of another node have been asked too: so many owe an answer. */
+void sio_question_expects(struct sio_server *io, const struct sio_question_key *key,
+                          struct bus_node node, uint32_t clients);
+/* Those that were asked have all said how many, but for `missing`. */
+void sio_question_counted(struct sio_server *io, const struct sio_question_key *key,
+                          uint32_t missing);
+/* One of them has answered; data NULL: it has left without. */
+void sio_question_heard(struct sio_server *io, const struct sio_question_key *key,
+                        struct bus_node node, const struct sio_data *data);
+/* A node has gone: its clients will not answer any more. */
+void sio_questions_lost(struct sio_server *io, struct bus_node node);
+/* Asks the clients here for another node, which is told of each answer. Returns how many were
+ * asked. */
+uint32_t sio_question_for(struct sio_namespace *n, const struct sio_target *t,
+                          const struct sio_data *data, uint32_t timeout_ms,
+                          const struct sio_asker *asker);
+
 void sio_question_answered(struct sio_socket *s, int64_t id, const struct sio_data *data);
 void sio_questions_left(struct sio_socket *s);
 /* Has all that are open end with ATR_ECLOSED, from the loop. */

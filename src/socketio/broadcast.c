@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "socketio/client.h"
+#include "socketio/cluster.h"
 #include "socketio/encode.h"
 #include "socketio/gather.h"
 #include "socketio/recovery.h"
@@ -105,6 +106,16 @@ static void cast_fini(struct cast *c, struct sio_server *io)
     io->stats.volatile_dropped += c->dropped;
 }
 
+/* Tells the other servers, once all that precedes was done here. */
+static int tell_others(struct sio_namespace *n, const struct sio_target *t, const struct cast *c)
+{
+    uint64_t number;
+
+    if (!sio_clustered(n->server, t ? t->flags : 0))
+        return 0;
+    return sio_cluster_cast(n, t, &c->frames, NULL, 0, &number);
+}
+
 /* Listeners first, for they may send: what is sent in between would overtake this packet at some,
  * and not at others. */
 int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to,
@@ -120,10 +131,22 @@ int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to,
     }
     if ((err = cast_init(&c, n, t, data, id)) < 0)
         return err;
+    if (id == SIO_NO_ID)
+        err = tell_others(n, t, &c);
     for (uint32_t i = 0; i < to->count; i++)
         cast_to(&c, to->sockets[i]);
     cast_fini(&c, io);
-    return 0;
+    return err;
+}
+
+void sio_cast_received(struct sio_namespace *n, const struct sio_target *t, struct sio_frames *f)
+{
+    struct hub_target target = hub_target_of(t);
+    struct cast c = { .frames = *f, .is_volatile = t->flags & SIO_VOLATILE };
+
+    hub_each(&n->hub, &target, cast_to_member, &c);
+    n->server->stats.deliveries += c.sent;
+    n->server->stats.volatile_dropped += c.dropped;
 }
 
 static int emit_watched(struct sio_namespace *n, const struct sio_target *t,
@@ -145,15 +168,17 @@ static int emit_one(struct sio_namespace *n, const struct sio_target *t,
     struct cast c;
     int err;
 
-    if (n->hub.count == 0 && !sio_recovery_waits(n))
+    if (n->hub.count == 0 && !sio_recovery_waits(n) &&
+        !sio_clustered(n->server, t ? t->flags : 0))
         return 0;
     if (n->watch_outgoing)
         return emit_watched(n, t, data);
     if ((err = cast_init(&c, n, t, data, SIO_NO_ID)) < 0)
         return err;
+    err = tell_others(n, t, &c);
     hub_each(&n->hub, &target, cast_to_member, &c);
     cast_fini(&c, n->server);
-    return 0;
+    return err;
 }
 
 /* --- Gathering --- */
@@ -276,16 +301,22 @@ static void disconnect(void *arg, struct sio_socket *s)
 void sio_sockets_join(struct sio_namespace *n, const struct sio_target *t, const str *rooms,
                       size_t count)
 {
+    if (sio_clustered(n->server, t ? t->flags : 0))
+        sio_cluster_rooms(n, t, rooms, count, true);
     sio_each(n, t, join_all, &(struct rooms){ rooms, count });
 }
 
 void sio_sockets_leave(struct sio_namespace *n, const struct sio_target *t, const str *rooms,
                        size_t count)
 {
+    if (sio_clustered(n->server, t ? t->flags : 0))
+        sio_cluster_rooms(n, t, rooms, count, false);
     sio_each(n, t, leave_all, &(struct rooms){ rooms, count });
 }
 
 void sio_disconnect_sockets(struct sio_namespace *n, const struct sio_target *t, bool close)
 {
+    if (sio_clustered(n->server, t ? t->flags : 0))
+        sio_cluster_disconnect(n, t, close);
     sio_each(n, t, disconnect, &close);
 }

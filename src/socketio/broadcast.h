@@ -23,6 +23,10 @@ struct sio_target {
 /* ATR_ELIMIT when data is too large for a packet. */
 int sio_emit(struct sio_namespace *n, const struct sio_target *t, const struct sio_data *data);
 
+/* An event of another server, in the form of texts, to the sockets here. */
+struct sio_frames;
+void sio_cast_received(struct sio_namespace *n, const struct sio_target *t, struct sio_frames *f);
+
 struct sio_answers {
     const struct sio_data *items; /* one per client that answered; json is its first argument */
     size_t count, expected;

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "socketio/cluster.h"
 #include "socketio/lifecycle.h"
 #include "socketio/recovery.h"
 
@@ -53,9 +54,12 @@ static struct sio_namespace *namespace_new(struct sio_server *io, str slash, str
 static void tell(void *user, enum sio_room_change what, str room, struct hub_member *m)
 {
     struct sio_namespace *n = user;
+    struct sio_socket *s = m ? container_of(m, struct sio_socket, member) : NULL;
 
-    n->server->events->on_room(n, what, room,
-                               m ? container_of(m, struct sio_socket, member) : NULL);
+    if (n->server->cluster && n->server->cluster->delivering)
+        sio_cluster_defer_room(n, what, room, s);
+    else
+        n->server->events->on_room(n, what, room, s);
 }
 
 static void on_create(void *user, str room)

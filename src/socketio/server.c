@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "socketio/ack.h"
+#include "socketio/cluster.h"
 #include "socketio/lifecycle.h"
 #include "socketio/recovery.h"
 
@@ -92,6 +93,7 @@ void sio_server_fini(struct sio_server *io)
     io->closing = true;
     forget_records(io);
     sio_questions_fini(io);
+    sio_cluster_free(io);
     eio_server_fini(&io->engine);
     ASSERT(io->decisions.count == 0);
     free_namespaces(io);

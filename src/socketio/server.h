@@ -27,6 +27,9 @@
 
 enum sio_room_change { SIO_ROOM_CREATED, SIO_ROOM_DELETED, SIO_ROOM_JOINED, SIO_ROOM_LEFT };
 
+struct request_from;
+struct sio_cluster;
+
 /* on_middleware, on_connection, on_event, on_disconnecting, on_disconnect and on_parent_match must
  * be there (the first and the last only if there are middlewares and parents); others may be NULL.
  */
@@ -61,6 +64,12 @@ struct sio_events {
     /* What sio_socket_keep() left for a client that will not come back. */
     void (*on_forgotten)(struct sio_namespace *n, void *data);
     void (*on_drain)(struct sio_socket *s); /* the connection's queue ran empty */
+    /* An event from another server of the application (2.4). to: who waits for
+     * sio_server_side_answer(), to be copied; NULL: nobody does. */
+    void (*on_server_side)(struct sio_namespace *n, const struct sio_data *data,
+                           const struct request_from *to);
+    /* What another server is told of a socket: appends a JSON object. */
+    void (*on_describe)(struct sio_socket *s, struct buf *json);
     /* Engine.IO's allowRequest and connection_error; NULL as there. */
     void (*on_handshake)(struct sio_server *io, eio_handshake hs, struct http_request *r);
     void (*on_error)(struct sio_server *io, struct http_request *r, int code, const char *message,
@@ -92,6 +101,7 @@ struct sio_server {
     struct map acks;           /* internal: of struct sio_ack, by socket and id */
     struct map questions;      /* internal: of struct sio_question, by namespace and id */
     struct buf head;           /* internal: scratch of encode.c */
+    struct sio_cluster *cluster; /* cluster.h; NULL: alone */
     struct sio_graves graves;  /* internal: what dies with the iteration */
     uint32_t parents_made;     /* names them */
     uint64_t namespaces_made;

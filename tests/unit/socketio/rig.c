@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/slab.h"
 #include "proto/ws_frame.h"
+#include "socketio/cluster.h"
 
 /* --- What the owner is told --- */
 
@@ -173,6 +174,24 @@ static void on_drain(struct sio_socket *s)
     note(rig_of(s), "drain(%.*s)", STR_ARG(s->nsp->name));
 }
 
+static void on_server_side(struct sio_namespace *n, const struct sio_data *data,
+                           const struct request_from *to)
+{
+    struct rig *g = n->server->user;
+
+    note(g, "%s(%.*s,%.*s", to ? "asked" : "side", STR_ARG(n->name), STR_ARG(data->json));
+    for (size_t i = 0; i < data->attachment_count; i++)
+        buf_format(&g->log, "+%.*s", STR_ARG(data->attachments[i]));
+    buf_byte(&g->log, ')');
+    if (to && !g->hold)
+        sio_server_side_answer(&g->io, to, &(struct sio_data){ .json = STR("\"yes\"") });
+}
+
+static void on_describe(struct sio_socket *s, struct buf *json)
+{
+    buf_format(json, "{\"rooms\":%u}", s->member.group_count);
+}
+
 static const struct sio_events events = {
     .on_middleware = on_middleware,
     .on_connection = on_connection,
@@ -187,6 +206,8 @@ static const struct sio_events events = {
     .on_room = on_room,
     .on_forgotten = on_forgotten,
     .on_drain = on_drain,
+    .on_server_side = on_server_side,
+    .on_describe = on_describe,
 };
 
 /* --- The server --- */
@@ -253,7 +274,8 @@ void rig_close(struct rig *g)
     assert_int_equal(stream_stats.queued_bytes, 0);
     loop_fini(&g->loop);
     buf_free(&g->log);
-    assert_int_equal(fd_count(), g->fds);
+    if (g->fds >= 0)
+        assert_int_equal(fd_count(), g->fds);
 }
 
 /* --- Clients --- */

@@ -4,7 +4,7 @@
  *
  *     mw(/) connect(/) event(/,"x",["x",1],7) leaving(/,why) left(/,why) abandon(/)
  *     match(/_0,/n,{auth}) namespace(/n) gone(/n) out(/,["x"]) drain(/)
- *     forgotten(/)
+ *     forgotten(/) side(/,["x"]) asked(/,["x"])
  *     C D J L: a room was created, deleted, joined, left; without a space in front
  *
  * with +text behind the JSON for each attachment. What a client received: its texts as they are,
@@ -45,7 +45,7 @@ struct rig {
     void (*on_match)(struct rig *g, void *matcher, str name, sio_decision d);
     void (*on_namespace)(struct rig *g, struct sio_namespace *n);
     void (*on_outgoing)(struct rig *g, struct sio_socket *s);
-    int fds; /* open before */
+    int fds; /* open before; -1: other rigs are open beside this one */
 };
 
 /* Changes the options before the server starts; NULL: the defaults. */

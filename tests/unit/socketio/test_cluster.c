@@ -1,0 +1,449 @@
+/* tests/unit/socketio/test_cluster.c - three servers of one application, on one board: clients of
+ * each, and what crosses between them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "socketio/cluster.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bus/ring_bus.h"
+#include "rig.h"
+
+enum { NODES = 3 };
+
+static struct node {
+    struct rig rig;
+    struct board board;
+    struct peers peers;
+    struct ring_bus bus;
+    struct exchange exchange;
+    bool open;
+} nodes[NODES];
+static struct peer a, b, c; /* a client of each */
+static int board_fd, fds_before;
+static char folder[64];
+
+static void on_peer(void *user, unsigned slot, uint32_t generation, bool here)
+{
+    ring_bus_on_peer(&((struct node *)user)->bus, slot, generation, here);
+}
+
+static const struct peers_events peers_events = { .on_peer = on_peer };
+
+static void settle(void)
+{
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < NODES; i++)
+            if (nodes[i].open)
+                rig_settle(&nodes[i].rig);
+}
+
+static void node_open(int i)
+{
+    struct node *n = &nodes[i];
+    char why[ATR_WHY_MAX] = "";
+
+    rig_open(&n->rig, NULL);
+    n->rig.fds = -1;
+    assert_int_equal(board_open(&n->board, fcntl(board_fd, F_DUPFD_CLOEXEC, 0), why), 0);
+    assert_int_equal(
+        peers_open(&n->peers, &n->rig.loop, &n->board, folder, 0, &peers_events, n, why), 0);
+    exchange_init(&n->exchange, &n->rig.loop);
+    ring_bus_open(&n->bus, &n->peers, &exchange_events, &n->exchange);
+    exchange_use(&n->exchange, &n->bus.base);
+    sio_cluster_open(&n->rig.io, &n->exchange);
+    n->open = true;
+}
+
+static void node_close(int i)
+{
+    struct node *n = &nodes[i];
+
+    if (!n->open)
+        return;
+    sio_cluster_free(&n->rig.io);
+    exchange_fini(&n->exchange);
+    n->bus.base.ops->close(&n->bus.base);
+    peers_close(&n->peers);
+    board_close(&n->board);
+    rig_settle(&n->rig);
+    rig_close(&n->rig);
+    n->open = false;
+}
+
+static int set_up(void **state)
+{
+    char why[ATR_WHY_MAX];
+    struct peer *clients[] = { &a, &b, &c };
+
+    (void)state;
+    fds_before = fd_count();
+    strcpy(folder, "/tmp/atrium-sio-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    board_fd = board_create(&(struct board_options){ 1 << 20, 4096, 8192 }, why);
+    for (int i = 0; i < NODES; i++)
+        node_open(i);
+    settle();
+    for (int i = 0; i < NODES; i++)
+        peer_join(clients[i], &nodes[i].rig);
+    settle();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct peer *clients[] = { &a, &b, &c };
+
+    (void)state;
+    for (int i = 0; i < NODES; i++)
+        if (nodes[i].open)
+            peer_close(clients[i]);
+    for (int i = 0; i < NODES; i++)
+        node_close(i);
+    close(board_fd);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(fd_count(), fds_before);
+    return 0;
+}
+
+static struct sio_namespace *main_of(int i)
+{
+    return nodes[i].rig.main;
+}
+
+static struct sio_socket *socket_of(int i)
+{
+    return nodes[i].rig.last;
+}
+
+#define assert_all_heard(at_a, at_b, at_c)                                                         \
+    do {                                                                                           \
+        settle();                                                                                  \
+        assert_heard(&a, at_a);                                                                    \
+        assert_heard(&b, at_b);                                                                    \
+        assert_heard(&c, at_c);                                                                    \
+    } while (0)
+
+static void test_everyone_hears(void **state)
+{
+    (void)state;
+    assert_int_equal(sio_emit(main_of(0), NULL, DATA("[\"hi\",1]")), 0);
+    assert_all_heard("42[\"hi\",1]", "42[\"hi\",1]", "42[\"hi\",1]");
+    assert_int_equal(sio_server_count(&nodes[1].rig.io), 3);
+}
+
+static void test_attachments_cross(void **state)
+{
+    str bytes[] = { STR("first"), STR("second") };
+    struct sio_data d = { STR("[\"b\",{\"_placeholder\":true,\"num\":0},"
+                              "{\"_placeholder\":true,\"num\":1}]"),
+                          bytes, 2 };
+    static const char heard[] = "452-[\"b\",{\"_placeholder\":true,\"num\":0},"
+                                "{\"_placeholder\":true,\"num\":1}] b(first) b(second)";
+
+    (void)state;
+    assert_int_equal(sio_emit(main_of(1), NULL, &d), 0);
+    assert_all_heard(heard, heard, heard);
+}
+
+static void test_rooms_and_exceptions(void **state)
+{
+    str x = STR("x"), both[] = { STR("x"), STR("y") };
+    str id = { c.sid, SIO_ID_LEN };
+
+    (void)state;
+    sio_socket_join(socket_of(1), STR("x"));
+    sio_socket_join(socket_of(2), STR("x"));
+    sio_socket_join(socket_of(0), STR("y"));
+    struct sio_target t = { .rooms = &x, .room_count = 1 };
+    sio_emit(main_of(0), &t, DATA("[\"to x\"]"));
+    t = (struct sio_target){ .rooms = both, .room_count = 2, .except = &id, .except_count = 1 };
+    sio_emit(main_of(2), &t, DATA("[\"not c\"]"));
+    t = (struct sio_target){ .rooms = &id, .room_count = 1 };
+    sio_emit(main_of(0), &t, DATA("[\"by id\"]"));
+    t = (struct sio_target){ .flags = SIO_LOCAL };
+    sio_emit(main_of(0), &t, DATA("[\"here\"]"));
+    assert_all_heard("42[\"not c\"] 42[\"here\"]", "42[\"to x\"] 42[\"not c\"]",
+                     "42[\"to x\"] 42[\"by id\"]");
+}
+
+static void test_the_sender_is_left_out(void **state)
+{
+    struct sio_target t = { .sender = socket_of(0) };
+
+    (void)state;
+    sio_emit(main_of(0), &t, DATA("[\"others\"]"));
+    assert_all_heard("", "42[\"others\"]", "42[\"others\"]");
+}
+
+/* Rooms by the thousand: they go in the body. */
+static void test_very_many_rooms(void **state)
+{
+    enum { MANY = 3000 };
+    static char names[MANY][8];
+    static str rooms[MANY];
+    struct sio_target t = { .rooms = rooms, .room_count = MANY };
+
+    (void)state;
+    for (int i = 0; i < MANY; i++)
+        rooms[i] = (str){ names[i], (size_t)snprintf(names[i], 8, "r%d", i) };
+    sio_socket_join(socket_of(1), STR("r2999"));
+    sio_emit(main_of(0), &t, DATA("[\"many\"]"));
+    sio_sockets_join(main_of(0), &(struct sio_target){ 0 }, rooms, 300);
+    assert_all_heard("", "42[\"many\"]", "");
+    assert_true(sio_socket_in(socket_of(2), STR("r299")));
+}
+
+/* Two servers emit by turns without turning their loops: all clients hear one order, and what one
+ * handler sends to one client stays in its order. */
+static void test_one_order_for_all(void **state)
+{
+    char text[64], *heard[3];
+    struct peer *clients[] = { &a, &b, &c };
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        snprintf(text, sizeof text, "[\"n\",%d]", i);
+        struct sio_data d = { .json = str_of(text) };
+        sio_emit(main_of(i % 2), NULL, &d);
+    }
+    settle();
+    for (int i = 0; i < 3; i++) {
+        peer_hear(clients[i]);
+        buf_byte(&clients[i]->heard, 0);
+        heard[i] = (char *)clients[i]->heard.data;
+    }
+    assert_string_equal(heard[0], heard[1]);
+    assert_string_equal(heard[0], heard[2]);
+    assert_non_null(strstr(heard[0], "42[\"n\",0] 42[\"n\",1] 42[\"n\",2]"));
+    for (int i = 0; i < 3; i++)
+        buf_clear(&clients[i]->heard);
+
+    sio_emit(main_of(1), NULL, DATA("[\"theirs\"]"));
+    sio_emit(main_of(0), NULL, DATA("[\"mine\"]"));
+    sio_socket_emit(socket_of(0), DATA("[\"alone\"]"), 0);
+    settle();
+    assert_heard(&a, "42[\"theirs\"] 42[\"mine\"] 42[\"alone\"]");
+}
+
+static void test_joining_precedes_what_follows(void **state)
+{
+    str r = STR("r");
+    struct sio_target to_r = { .rooms = &r, .room_count = 1 };
+
+    (void)state;
+    sio_sockets_join(main_of(0), NULL, &r, 1);
+    sio_emit(main_of(0), &to_r, DATA("[\"in\"]"));
+    sio_sockets_leave(main_of(0), NULL, &r, 1);
+    sio_emit(main_of(0), &to_r, DATA("[\"out\"]"));
+    assert_all_heard("42[\"in\"]", "42[\"in\"]", "42[\"in\"]");
+}
+
+/* Also inside a publish, where what precedes is dealt with, no listener runs. */
+static void test_listeners_of_rooms_are_told_later(void **state)
+{
+    str r = STR("r");
+
+    (void)state;
+    sio_namespace_watch_rooms(main_of(1), SIO_WATCH_OWNER, true);
+    sio_sockets_join(main_of(0), NULL, &r, 1);
+    sio_emit(main_of(1), NULL, DATA("[\"x\"]"));
+    assert_true(sio_socket_in(socket_of(1), r));
+    assert_int_equal(nodes[1].rig.log.len, 0);
+    settle();
+    assert_log(&nodes[1].rig, "CJ");
+}
+
+static void test_disconnects_everywhere(void **state)
+{
+    (void)state;
+    sio_disconnect_sockets(main_of(0), NULL, false);
+    settle();
+    assert_log(&nodes[2].rig,
+               "leaving(/,server namespace disconnect) left(/,server namespace disconnect)");
+    assert_all_heard("41", "41", "41");
+}
+
+static void test_events_between_servers(void **state)
+{
+    (void)state;
+    assert_int_equal(sio_server_side_emit(main_of(0), DATA("[\"tick\",7]")), 0);
+    settle();
+    assert_log(&nodes[0].rig, "");
+    assert_log(&nodes[1].rig, "side(/,[\"tick\",7])");
+    assert_log(&nodes[2].rig, "side(/,[\"tick\",7])");
+}
+
+/* --- Questions --- */
+
+struct got {
+    int calls, err;
+    size_t count, expected;
+    uint32_t missing;
+    char text[512];
+};
+
+static void on_collected(void *user, int err, const struct sio_collected *all)
+{
+    struct got *g = user;
+
+    g->calls++;
+    g->err = err;
+    g->count = all->count;
+    g->missing = all->missing;
+    for (size_t i = 0; i < all->count; i++)
+        strncat(g->text, all->items[i].json.p, all->items[i].json.n);
+}
+
+static void test_asks_servers(void **state)
+{
+    struct got g = { 0 };
+
+    (void)state;
+    assert_int_equal(sio_server_side_ask(main_of(0), DATA("[\"q\"]"), 0, on_collected, &g), 0);
+    assert_int_equal(g.calls, 0);
+    settle();
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.err, 0);
+    assert_string_equal(g.text, "\"yes\"\"yes\"");
+    assert_log(&nodes[1].rig, "asked(/,[\"q\"])");
+}
+
+static void test_fetches_sockets_and_rooms(void **state)
+{
+    struct got g = { 0 }, h = { 0 }, i = { 0 };
+    str r = STR("deep");
+    struct sio_target in_r = { .rooms = &r, .room_count = 1 };
+
+    (void)state;
+    sio_socket_join(socket_of(1), r);
+    assert_int_equal(sio_fetch(main_of(0), NULL, 0, on_collected, &g), 0);
+    assert_int_equal(sio_fetch(main_of(0), &in_r, 0, on_collected, &h), 0);
+    assert_int_equal(sio_fetch_rooms(main_of(0), 0, on_collected, &i), 0);
+    settle();
+    assert_int_equal(g.count, 2);
+    assert_int_equal(h.count, 1);
+    assert_string_equal(h.text, "{\"rooms\":1}");
+    assert_int_equal(i.count, 2);
+    assert_non_null(strstr(i.text, "\"deep\""));
+    assert_true(str_search(str_of(i.text), str_n(c.sid, SIO_ID_LEN)) >= 0);
+}
+
+static void test_a_server_that_goes_is_missing(void **state)
+{
+    struct got g = { 0 };
+
+    (void)state;
+    nodes[1].rig.hold = nodes[2].rig.hold = true; /* nobody answers */
+    assert_int_equal(sio_server_side_ask(main_of(0), DATA("[\"q\"]"), 60000, on_collected, &g), 0);
+    settle();
+    assert_int_equal(g.calls, 0);
+    peer_close(&b);
+    node_close(1);
+    peer_close(&c);
+    node_close(2);
+    settle();
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.err, ATR_ECLOSED);
+    assert_int_equal(g.missing, 2);
+}
+
+static void on_answers(void *user, int err, const struct sio_answers *all)
+{
+    struct got *g = user;
+
+    g->calls++;
+    g->err = err;
+    g->count = all->count;
+    g->expected = all->expected;
+    for (size_t i = 0; i < all->count; i++)
+        strncat(g->text, all->items[i].json.p, all->items[i].json.n);
+}
+
+static void test_all_clients_acknowledge(void **state)
+{
+    struct got g = { 0 };
+
+    (void)state;
+    assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 60000, on_answers, &g), 0);
+    settle();
+    assert_heard(&a, "420[\"q\"]");
+    assert_heard(&b, "420[\"q\"]");
+    peer_say(&b, "430[\"from b\"]");
+    settle();
+    peer_say(&a, "430[\"from a\"]");
+    settle();
+    assert_int_equal(g.calls, 0);
+    peer_say(&c, "430[\"from c\",2]");
+    peer_say(&c, "430[\"again\"]");
+    settle();
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.err, 0);
+    assert_int_equal(g.expected, 3);
+    assert_string_equal(g.text, "\"from b\"\"from a\"\"from c\"");
+}
+
+static void test_clients_that_leave_do_not_acknowledge(void **state)
+{
+    struct got g = { 0 };
+
+    (void)state;
+    assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 0, on_answers, &g), 0);
+    settle();
+    peer_say(&a, "430[1]");
+    peer_say(&b, "430[2]");
+    peer_say(&c, "41");
+    settle();
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.err, ATR_ECLOSED);
+    assert_int_equal(g.count, 2);
+    assert_int_equal(g.expected, 3);
+}
+
+/* A server that dies is not waited for, whatever the time limit; who has answered counts. */
+static void test_a_server_goes_before_its_clients_answer(void **state)
+{
+    struct got g = { 0 };
+
+    (void)state;
+    assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 60000, on_answers, &g), 0);
+    settle();
+    peer_say(&a, "430[1]");
+    peer_say(&b, "430[2]");
+    settle();
+    assert_int_equal(g.calls, 0);
+    peer_close(&c);
+    node_close(2);
+    settle();
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.err, ATR_ECLOSED);
+    assert_string_equal(g.text, "12");
+}
+
+static void test_nobody_to_acknowledge(void **state)
+{
+    str r = STR("empty");
+    struct got g = { 0 };
+    struct sio_target t = { .rooms = &r, .room_count = 1 };
+
+    (void)state;
+    assert_int_equal(sio_emit_ack(main_of(0), &t, DATA("[\"q\"]"), 60000, on_answers, &g), 0);
+    settle();
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.err, 0);
+    assert_int_equal(g.expected, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+TEST_MAIN(TEST(test_everyone_hears), TEST(test_attachments_cross), TEST(test_rooms_and_exceptions),
+          TEST(test_the_sender_is_left_out), TEST(test_very_many_rooms),
+          TEST(test_one_order_for_all), TEST(test_joining_precedes_what_follows),
+          TEST(test_listeners_of_rooms_are_told_later), TEST(test_disconnects_everywhere),
+          TEST(test_events_between_servers), TEST(test_asks_servers),
+          TEST(test_fetches_sockets_and_rooms), TEST(test_a_server_that_goes_is_missing),
+          TEST(test_all_clients_acknowledge), TEST(test_clients_that_leave_do_not_acknowledge),
+          TEST(test_a_server_goes_before_its_clients_answer), TEST(test_nobody_to_acknowledge))
