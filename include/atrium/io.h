@@ -6,6 +6,7 @@
 #ifndef ATRIUM_IO_H
 #define ATRIUM_IO_H
 
+#include "atrium/json.h"
 #include "atrium/types.h"
 
 #ifdef __cplusplus
@@ -95,6 +96,12 @@ typedef struct atr_namespace_handlers {
     void (*on_end)(void *user, atr_namespace *n);
     /* What atr_socket_keep() left for a client that will not come back. */
     void (*on_forgotten)(void *user, void *kept);
+    /* An event from another server of the application. e->ack: -1, or what
+     * atr_server_side_ack() takes, once. */
+    void (*on_server_side)(void *user, atr_namespace *n, const atr_event *e);
+    /* Another server asks who s is (atr_fetch_sockets()): w stands inside an object that has id,
+     * handshake and rooms; members may be added, such as "data". */
+    void (*on_describe)(void *user, atr_socket *s, atr_writer *w);
 } atr_namespace_handlers;
 #define ATR_NAMESPACE_HANDLERS_INIT ATR_INIT(atr_namespace_handlers)
 
@@ -247,6 +254,37 @@ ATR_API void atr_each_socket(atr_namespace *n, const atr_target *target,
  * must not join or leave. */
 ATR_API void atr_each_room(atr_namespace *n, void (*fn)(void *arg, atr_str room, size_t members),
                            void *arg);
+
+/* --- Several servers of one application. A program of one process is alone: there is nobody to
+ * tell, and nobody answers. What was done to many above concerns the sockets of all servers, unless
+ * with ATR_LOCAL; atr_each_socket() and atr_each_room() are about this server alone. --- */
+
+/* How many there are, this one included. */
+ATR_API uint32_t atr_server_count(const atr_io *io);
+
+/* Sends an event to the other servers (their on_server_side). 0, ATR_ESYNTAX as atr_socket_emit(),
+ * ATR_ELIMIT when it is too large. */
+ATR_API int atr_server_side_emit(atr_namespace *n, const atr_data *data);
+
+/* The same, and each of them answers with one value. When 0 is returned, fn is called exactly once
+ * and never inside this call: err 0, ATR_ETIMEOUT after timeout_ms (0: 5000), or ATR_ECLOSED when a
+ * server has gone meanwhile; the answers are those that came, expected counts those missing too. */
+ATR_API int
+atr_server_side_emit_with_ack(atr_namespace *n, const atr_data *data, uint32_t timeout_ms,
+                              void (*fn)(void *user, int err, const atr_answers *answers),
+                              void *user);
+/* Answers an event of on_server_side, at once or later, but once: reply->json is the array of
+ * arguments, of which the first counts. ATR_ESTATE when ack is -1 or was answered. */
+ATR_API int atr_server_side_ack(atr_io *io, int64_t ack, const atr_data *reply);
+
+/* Asks the other servers for their sockets of the target: each is an object
+ * {"id","handshake","rooms",...}, to which on_describe added. fn as above. */
+ATR_API int atr_fetch_sockets(atr_namespace *n, const atr_target *target, uint32_t timeout_ms,
+                              void (*fn)(void *user, int err, const atr_answers *sockets),
+                              void *user);
+/* Asks the other servers for the names of their rooms: an array from each. fn as above. */
+ATR_API int atr_fetch_rooms(atr_namespace *n, uint32_t timeout_ms,
+                            void (*fn)(void *user, int err, const atr_answers *rooms), void *user);
 
 #ifdef __cplusplus
 }

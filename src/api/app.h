@@ -19,6 +19,7 @@
 #include "socketio/server.h"
 
 struct client_bundle;
+struct exchange;
 struct prometheus;
 
 struct atr_app {
@@ -26,6 +27,7 @@ struct atr_app {
     struct http_server http;
     struct http_router router;
     struct settings settings;
+    struct exchange *exchange; /* of the owner: the other servers of the application; NULL: alone */
     atr_io *io;                /* NULL until first asked for */
     struct list engines;       /* of atr_engine */
     struct gateway gateway;    /* what plain WebSocket endpoints share */
@@ -46,8 +48,8 @@ struct atr_app {
     struct outside outside;
     uint64_t handler_errors;
     uint64_t slow_told_ms; /* when a handler was last said to be slow; 0: none was */
-    uint16_t port;     /* 0 until listening */
-    uint16_t tls_port; /* 0: none speaks TLS; else it may be the same */
+    uint16_t port;         /* 0 until listening */
+    uint16_t tls_port;     /* 0: none speaks TLS; else it may be the same */
     bool closing;
 };
 
@@ -68,6 +70,10 @@ static inline atr_str str_out(str s)
 {
     return (atr_str){ s.p, s.n };
 }
+
+/* Joins the servers that the exchange's bus reaches. Before the application makes anything; x must
+ * live until atr_app_free() has returned. */
+void app_join(atr_app *app, struct exchange *x);
 
 /* Puts changed settings in force for everything that exists. */
 void app_apply_settings(atr_app *app);

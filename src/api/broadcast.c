@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-static struct sio_target target_in(const atr_target *t)
+struct sio_target target_in(const atr_target *t)
 {
     if (!t)
         return (struct sio_target){ 0 };

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "socketio/cluster.h"
 
 static void options_of(atr_io *io, struct sio_options *o)
 {
@@ -81,6 +82,8 @@ atr_io *atr_app_io(atr_app *app)
     options_of(io, &o);
     sio_server_init(&io->server, &app->loop, &o, &io_events, io);
     app->io = io;
+    if (app->exchange)
+        sio_cluster_open(&io->server, app->exchange);
     mount(io);
     (void)atr_io_of(io, ATR_STR("/"));
     return io;
@@ -97,6 +100,7 @@ void io_free(atr_io *io)
         return;
     unmount(io);
     sio_server_fini(&io->server);
+    server_asks_free(io);
     namespaces_free(io);
     arena_free(&io->strings);
     mem_free(io);

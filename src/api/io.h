@@ -25,6 +25,7 @@ struct atr_io {
     void *connection_error_user;
     void (*on_new_namespace)(void *user, atr_namespace *n);
     void *new_namespace_user;
+    struct id_table server_asks; /* of struct server_ask: other servers that wait for an answer */
 };
 
 struct atr_namespace {
@@ -57,5 +58,14 @@ static inline atr_socket *socket_out(struct sio_socket *s)
 /* The api object of a namespace, made when new. */
 atr_namespace *namespace_wrap(atr_io *io, struct sio_namespace *n);
 void namespaces_free(atr_io *io);
+/* cluster.c */
+void server_asks_free(atr_io *io);
+void on_server_side(struct sio_namespace *n, const struct sio_data *data,
+                    const struct request_from *to);
+void on_describe(struct sio_socket *s, struct buf *json);
+/* The text of an event's first element. */
+str event_name(struct sio_server *server, str token);
+atr_data data_out(const struct sio_data *d);
+struct sio_target target_in(const atr_target *t);
 
 #endif

@@ -173,7 +173,7 @@ static void on_connection(struct sio_socket *s)
 }
 
 /* The event's name as text: a string token is unescaped, a number stands for itself. */
-static str event_name(struct sio_server *server, str token)
+str event_name(struct sio_server *server, str token)
 {
     struct buf scratch = { 0 };
     str name;
@@ -187,7 +187,7 @@ static str event_name(struct sio_server *server, str token)
     return name;
 }
 
-static atr_data data_out(const struct sio_data *d)
+atr_data data_out(const struct sio_data *d)
 {
     /* Attachments cross as they are: str and atr_str have one layout. */
     static_assert(sizeof(str) == sizeof(atr_str) && offsetof(str, n) == offsetof(atr_str, n),
@@ -346,6 +346,8 @@ const struct sio_events io_events = {
     .on_room = on_room,
     .on_forgotten = on_forgotten,
     .on_drain = on_drain,
+    .on_server_side = on_server_side,
+    .on_describe = on_describe,
     .on_handshake = on_handshake,
     .on_error = on_error,
 };
