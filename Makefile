@@ -57,6 +57,7 @@ install: build
 
 docs: build
 	@$(BUILD)/atrium config --markdown > docs/settings.md
+	@tools/man.py docs/settings.md docs/man/atrium.1
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -1,6 +1,6 @@
 #!/bin/sh
 # tools/install.sh BUILD PREFIX - installs what BUILD holds: the program, both libraries, headers, the pkg-config
-# file and the browser client. DESTDIR is put before PREFIX. A BUILD that was set up for another prefix is set
+# file, the browser client and the manual page. DESTDIR is put before PREFIX. A BUILD that was set up for another prefix is set
 # up again.
 set -eu
 build=$1 prefix=$2
@@ -19,4 +19,7 @@ meson install -C "$build" --quiet --no-rebuild
 data=${DESTDIR:-}$prefix/share/atrium/client
 install -d "$data"
 install -m 644 "$build"/client/* "$data"
+man=${DESTDIR:-}$prefix/share/man/man1
+install -d "$man"
+install -m 644 "$(dirname "$0")"/../docs/man/*.1 "$man"
 echo "Installed ${DESTDIR:-}$prefix/bin/atrium and libatrium in ${DESTDIR:-}$prefix/$(option libdir)"

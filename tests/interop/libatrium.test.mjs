@@ -94,6 +94,7 @@ test("what is installed", () => {
     readdirSync(join(root, "include/atrium")).filter((name) => name.endsWith(".h")).sort(),
   );
   assert.ok(existsSync(join(prefix, "bin/atrium")));
+  assert.ok(existsSync(join(prefix, "share/man/man1/atrium.1")));
   assert.ok(existsSync(join(prefix, "share/atrium/client/socket.io.js")));
   assert.deepEqual(pkgConfig("--libs").filter((flag) => flag.startsWith("-l")), ["-latrium"]);
   assert.match(execFileSync("pkg-config", ["--modversion", "atrium"], { env, encoding: "utf8" }), /^\d+\.\d+\.\d+\n$/u);
