@@ -5,12 +5,12 @@
  * where rooms and exceptions are false, one text, or a list of texts. A namespace itself has only
  * the first field, and means everyone in it.
  *
- * Start reading at read_target() and l_emit().
+ * Start reading at answers_target() and l_emit().
  *
  * SPDX-License-Identifier: MIT
  */
 #include "base/err.h"
-#include "script/namespace.h"
+#include "script/answers.h"
 #include "script/socket.h"
 #include "script/task.h"
 
@@ -21,20 +21,12 @@ enum {
     TIMEOUT,
     ROOMS,
     EXCEPT,
-    FEW = 8,                /* rooms without memory of their own */
     TIMEOUT_DEFAULT = 10000 /* ms that answers of many are awaited for */
-};
-
-struct target {
-    struct nsp *nsp;
-    atr_target api;
-    uint32_t timeout_ms;
-    atr_str few[2][FEW];
 };
 
 /* Reads a list of texts, or one, from the field at the top (which it leaves there: the texts live
  * as long as the operator). */
-static const atr_str *read_texts(lua_State *L, atr_str few[FEW], size_t *count)
+static const atr_str *read_texts(lua_State *L, atr_str few[ANSWERS_FEW], size_t *count)
 {
     int idx = lua_gettop(L), n;
     atr_str *texts = few;
@@ -48,7 +40,7 @@ static const atr_str *read_texts(lua_State *L, atr_str few[FEW], size_t *count)
         return few;
     }
     n = (int)lua_objlen(L, idx);
-    if (n > FEW)
+    if (n > ANSWERS_FEW)
         texts = lua_newuserdata(L, (size_t)n * sizeof *texts); /* stays on the stack */
     for (int i = 0; i < n; i++) {
         lua_rawgeti(L, idx, i + 1);
@@ -61,11 +53,11 @@ static const atr_str *read_texts(lua_State *L, atr_str few[FEW], size_t *count)
     return texts;
 }
 
-/* The operator or namespace at index 1. Pushes what it needs to keep. */
-static void read_target(struct script *s, lua_State *L, struct target *t)
+void answers_target(struct script *s, lua_State *L, struct answers_target *t)
 {
     t->nsp = check_namespace(s, L, 1);
     t->api = (atr_target){ 0 };
+    t->limited = false;
     lua_rawgeti(L, 1, FLAGS);
     bool everyone = lua_type(L, -1) != LUA_TNUMBER; /* a namespace: no flags, no target */
     t->timeout_ms = TIMEOUT_DEFAULT;
@@ -79,7 +71,7 @@ static void read_target(struct script *s, lua_State *L, struct target *t)
         t->api.sender = check_live_socket(s, L, lua_gettop(L));
     lua_rawgeti(L, 1, TIMEOUT);
     if (lua_type(L, -1) == LUA_TNUMBER)
-        t->timeout_ms = check_ms(L, lua_gettop(L));
+        t->timeout_ms = check_ms(L, lua_gettop(L)), t->limited = true;
     lua_pop(L, 3);
     luaL_checkstack(L, 8, "too many arguments");
     lua_rawgeti(L, 1, ROOMS);
@@ -131,7 +123,7 @@ static int answers_entry(lua_State *L)
     return 0;
 }
 
-static void on_answers(void *user, int err, const atr_answers *answers)
+void answers_arrived(void *user, int err, const atr_answers *answers)
 {
     struct arrival a = { user, err, answers };
 
@@ -142,13 +134,13 @@ static void on_answers(void *user, int err, const atr_answers *answers)
     (void)script_enter_once(a.pending->script, answers_entry, &a); /* a failure was logged */
 }
 
-static void ask(struct script *s, lua_State *L, const struct target *t, struct encoder *e,
+static void ask(struct script *s, lua_State *L, const struct answers_target *t, struct encoder *e,
                 struct pending *p)
 {
     atr_data data = encoder_data(e);
 
     encoder_hold(s);
-    int err = atr_emit_with_ack(t->nsp->handle, &t->api, &data, t->timeout_ms, on_answers, p);
+    int err = atr_emit_with_ack(t->nsp->handle, &t->api, &data, t->timeout_ms, answers_arrived, p);
     encoder_release(s);
     if (err >= 0)
         return;
@@ -164,9 +156,9 @@ static int l_emit(lua_State *L)
     struct script *s = script_of(L);
     int last = lua_gettop(L);
     bool asks = last > 2 && lua_isfunction(L, last);
-    struct target t;
+    struct answers_target t;
 
-    read_target(s, L, &t);
+    answers_target(s, L, &t);
     struct encoder *e = encode_event(s, L, 2, asks ? last - 1 : last);
     if (asks) {
         struct pending *p = pending_call(s, L, last);
@@ -187,9 +179,9 @@ static int l_emit_with_ack(lua_State *L)
 {
     struct script *s = script_of(L);
     int last = lua_gettop(L);
-    struct target t;
+    struct answers_target t;
 
-    read_target(s, L, &t);
+    answers_target(s, L, &t);
     struct encoder *e = encode_event(s, L, 2, last);
     struct pending *p = pending_wait(s, L);
     ask(s, L, &t, e, p);
@@ -216,11 +208,11 @@ static int l_fetch(lua_State *L)
 {
     struct script *s = script_of(L);
     struct refs r = { 0 };
-    struct target t;
+    struct answers_target t;
     int found = 0;
 
     lua_settop(L, 1);
-    read_target(s, L, &t);
+    answers_target(s, L, &t);
     atr_each_socket(t.nsp->handle, &t.api, note_ref, &r);
     r.cap = r.count;
     r.count = 0;
@@ -239,7 +231,7 @@ static int l_fetch(lua_State *L)
 }
 
 /* The rooms of the second argument, for sockets_join() and sockets_leave(). */
-static const atr_str *read_rooms(lua_State *L, atr_str few[FEW], size_t *count)
+static const atr_str *read_rooms(lua_State *L, atr_str few[ANSWERS_FEW], size_t *count)
 {
     luaL_argcheck(L, lua_istable(L, 2) || lua_type(L, 2) == LUA_TSTRING, 2,
                   "room or list of rooms expected");
@@ -249,11 +241,11 @@ static const atr_str *read_rooms(lua_State *L, atr_str few[FEW], size_t *count)
 
 static int l_sockets_join(lua_State *L)
 {
-    struct target t;
-    atr_str few[FEW];
+    struct answers_target t;
+    atr_str few[ANSWERS_FEW];
     size_t count;
 
-    read_target(script_of(L), L, &t);
+    answers_target(script_of(L), L, &t);
     const atr_str *rooms = read_rooms(L, few, &count);
     atr_sockets_join(t.nsp->handle, &t.api, rooms, count);
     return 0;
@@ -261,11 +253,11 @@ static int l_sockets_join(lua_State *L)
 
 static int l_sockets_leave(lua_State *L)
 {
-    struct target t;
-    atr_str few[FEW];
+    struct answers_target t;
+    atr_str few[ANSWERS_FEW];
     size_t count;
 
-    read_target(script_of(L), L, &t);
+    answers_target(script_of(L), L, &t);
     const atr_str *rooms = read_rooms(L, few, &count);
     atr_sockets_leave(t.nsp->handle, &t.api, rooms, count);
     return 0;
@@ -273,10 +265,10 @@ static int l_sockets_leave(lua_State *L)
 
 static int l_disconnect_sockets(lua_State *L)
 {
-    struct target t;
+    struct answers_target t;
     bool close = lua_toboolean(L, 2);
 
-    read_target(script_of(L), L, &t);
+    answers_target(script_of(L), L, &t);
     atr_disconnect_sockets(t.nsp->handle, &t.api, close);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "script/event.h"
 
 #include "base/assert.h"
+#include "script/cluster.h"
 #include "script/keep.h"
 #include "script/listeners.h"
 #include "script/namespace.h"
@@ -333,6 +334,7 @@ void event_handlers(atr_namespace_handlers *h, bool outgoing)
     h->on_abandon = on_abandon;
     h->on_forgotten = on_forgotten;
     h->on_outgoing = outgoing ? on_outgoing : NULL;
+    cluster_handlers(h);
 }
 
 /* set_callback(name, fn): what C calls of the embedded sources. */

@@ -137,7 +137,7 @@ static void set_paths(lua_State *L, const char *dir)
 
 static void (*const parts[])(lua_State *L, struct script *s, int core) = {
     value_open,     task_open,  listeners_open, socket_open, handshake_open, event_open,
-    namespace_open, room_open,  broadcast_open, server_open, engine_open,    http_open,
+    namespace_open, room_open,  broadcast_open, cluster_open, server_open, engine_open,    http_open,
     websocket_open, timer_open, database_open,  log_open,
 };
 

@@ -199,6 +199,7 @@ void event_open(lua_State *L, struct script *s, int core);
 void room_open(lua_State *L, struct script *s, int core);
 void namespace_open(lua_State *L, struct script *s, int core);
 void broadcast_open(lua_State *L, struct script *s, int core);
+void cluster_open(lua_State *L, struct script *s, int core);
 void server_open(lua_State *L, struct script *s, int core);
 void engine_open(lua_State *L, struct script *s, int core);
 void websocket_open(lua_State *L, struct script *s, int core);

@@ -12,7 +12,9 @@ local check_timeout = core.check_timeout
 
 local namespace = {
   emit = core.broadcast,
-  fetchSockets = core.fetch_sockets,
+  fetchSockets = core.fetch_everywhere,
+  serverSideEmit = core.server_side,
+  serverSideEmitWithAck = core.server_side_with_ack,
   disconnectSockets = core.disconnect_sockets,
   on = core.on,
   addListener = core.on,
@@ -93,9 +95,15 @@ local Adapter = core.class({ __name = "atrium.adapter" }, {
   removeListener = core.off,
   removeAllListeners = core.off,
   listeners = core.listeners,
+  serverCount = function()
+    return core.server_count()
+  end,
+  allRooms = function(self)
+    return core.all_rooms(self.nsp)
+  end,
 }, {})
 function getters:adapter()
-  local adapter = setmetatable({ false }, Adapter)
+  local adapter = setmetatable({ false, nsp = self }, Adapter)
   rawset(self, "adapter", adapter)
   core.watch_rooms(self)
   return adapter
@@ -230,6 +238,11 @@ function server:configure(options)
     end
   end
   return self
+end
+
+function server:serverCount()
+  check_self(self, "serverCount")
+  return core.server_count()
 end
 
 function server:close()

@@ -101,7 +101,9 @@ function operator:compress(on)
 end
 operator.in_, operator["in"] = operator.to, operator.to
 operator.emit = core.broadcast
-operator.fetchSockets = core.fetch_sockets
+function operator:fetchSockets()
+  return core.fetch_everywhere(self)
+end
 function operator:socketsJoin(rooms)
   core.sockets_join(self, add_rooms(false, rooms))
 end
