@@ -7,6 +7,7 @@
  *   html file=NAME:F   a file F that lies beside the application (any language)
  *   text output=NAME   what each client of NAME prints
  *   text log=NAME      what each server of NAME prints
+ *   nginx proxy=NAME:P a configuration of the program P in front of NAME; unit=, image=: of systemd, of a container
  *   untested           shown only
  *
  * Blocks of one name make a case, whatever page or order.
@@ -19,7 +20,7 @@ import { fileURLToPath } from "node:url";
 
 export const root = resolve(fileURLToPath(import.meta.url), "../../../..");
 const FENCE = /^```(\S*) *(.*)$/u;
-const ROLES = ["server", "client", "file", "output", "log"];
+const ROLES = ["server", "client", "file", "output", "log", "proxy", "unit", "image"];
 
 /* Every page under docs/, and the README. */
 export function pages() {
@@ -48,7 +49,7 @@ export function blocks(page) {
 /* { role, name, rest } of each word that gives the block a part in a case. */
 export function parts(block) {
   return block.words.filter((word) => word.includes("=")).map((word) => {
-    const [, role, name, rest] = word.match(/^(\w+)=([\w-]+)(?::(.+))?$/u) ?? [];
+    const [, role, name, rest] = word.match(/^(\w+)=([\w.-]+)(?::(.+))?$/u) ?? [];
     if (!ROLES.includes(role)) throw new Error(`${block.page}:${block.line}: what is "${word}"?`);
     return { role, name, rest };
   });
@@ -59,7 +60,7 @@ export function cases(page) {
   const all = new Map();
   for (const block of blocks(page))
     for (const { role, name, rest } of parts(block)) {
-      if (!all.has(name)) all.set(name, { page, name, server: [], client: [], file: [], output: [], log: [] });
+      if (!all.has(name)) all.set(name, { page, name, server: [], client: [], file: [], output: [], log: [], proxy: [], unit: [], image: [] });
       all.get(name)[role].push({ ...block, rest });
     }
   return [...all.values()];
