@@ -51,6 +51,7 @@ ATR_API atr_ref atr_engine_socket_ref(const atr_engine_socket *s);
 ATR_API atr_engine_socket *atr_engine_socket_find(atr_engine *e, atr_ref ref); /* NULL: gone */
 ATR_API atr_str atr_engine_socket_id(const atr_engine_socket *s);            /* the sid: a secret */
 ATR_API const char *atr_engine_socket_transport(const atr_engine_socket *s); /* as of a socket */
+ATR_API int atr_engine_socket_protocol(const atr_engine_socket *s);
 /* Sends a message; data is copied. Text must be UTF-8. Returns 0, ATR_ECLOSED, or ATR_ELIMIT when
  * the queue was full (the session is then closed). */
 ATR_API int atr_engine_send(atr_engine_socket *s, atr_str data, int binary);

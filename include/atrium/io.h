@@ -130,7 +130,9 @@ ATR_API void atr_namespace_on_room(atr_namespace *n,
 ATR_API atr_ref atr_socket_ref(const atr_socket *s);
 ATR_API atr_socket *atr_socket_find(atr_io *io, atr_ref ref);           /* NULL: gone */
 ATR_API atr_socket *atr_namespace_socket(atr_namespace *n, atr_str id); /* by id; NULL: not here */
-ATR_API atr_str atr_socket_id(const atr_socket *s); /* 20 characters, known to the client */
+/* 20 characters, known to the client. Of a client of Socket.IO 2: its connection's id, with the
+ * namespace's name and '#' in front but for "/". */
+ATR_API atr_str atr_socket_id(const atr_socket *s);
 ATR_API atr_namespace *atr_socket_namespace(const atr_socket *s);
 /* A pointer of the application's own, NULL at first; free what it names in on_disconnect and
  * on_abandon. */
@@ -154,6 +156,8 @@ ATR_API int atr_socket_secure(const atr_socket *s);      /* 1: it came over TLS 
 /* As atr_request_client_cert(), of the connection's first request. */
 ATR_API atr_str atr_socket_client_cert(const atr_socket *s, int *verified);
 ATR_API const char *atr_socket_transport(const atr_socket *s); /* "polling" or "websocket" */
+/* Of Engine.IO: 4, or 3 for a client of Socket.IO 2 (the setting allowEIO3). */
+ATR_API int atr_socket_protocol(const atr_socket *s);
 ATR_API atr_str atr_socket_connection_id(const atr_socket *s); /* the Engine.IO sid: a secret */
 ATR_API size_t atr_socket_buffered(const atr_socket *s);       /* bytes queued for its connection */
 

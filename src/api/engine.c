@@ -293,6 +293,11 @@ const char *atr_engine_socket_transport(const atr_engine_socket *s)
     return eio_session_on_websocket(&s->session) ? "websocket" : "polling";
 }
 
+int atr_engine_socket_protocol(const atr_engine_socket *s)
+{
+    return s->session.eio3 ? 3 : 4;
+}
+
 int atr_engine_send(atr_engine_socket *s, atr_str data, int binary)
 {
     struct msg *m = ws_msg_reserve(binary ? WS_BINARY : WS_TEXT, data.n + !binary);

@@ -113,6 +113,11 @@ const char *atr_socket_transport(const atr_socket *s)
     return eio_session_on_websocket(sio_socket_session(socket_in(s))) ? "websocket" : "polling";
 }
 
+int atr_socket_protocol(const atr_socket *s)
+{
+    return sio_socket_session(socket_in(s))->eio3 ? 3 : 4;
+}
+
 atr_str atr_socket_connection_id(const atr_socket *s)
 {
     return str_out(eio_session_sid(sio_socket_session(socket_in(s))));

@@ -117,7 +117,8 @@ int sources_environment(atr_app *app, char *why)
         char variable[80] = "ATRIUM_";
         size_t len = strlen(variable);
         for (const char *at = settings_name(n); *at && len + 3 < sizeof variable; at++) {
-            if (isupper((unsigned char)*at))
+            if (isupper((unsigned char)*at) && variable[len - 1] != '_' &&
+                !isupper((unsigned char)at[-1])) /* allowEIO3 is ATRIUM_ALLOW_EIO3 */
                 variable[len++] = '_';
             variable[len++] = (char)toupper((unsigned char)*at);
         }

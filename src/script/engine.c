@@ -230,6 +230,16 @@ static int l_transport(lua_State *L)
     return 1;
 }
 
+static int l_protocol(lua_State *L)
+{
+    atr_engine_socket *socket = check_socket(L);
+
+    if (!socket)
+        return 0;
+    lua_pushinteger(L, atr_engine_socket_protocol(socket));
+    return 1;
+}
+
 static int l_buffered(lua_State *L)
 {
     atr_engine_socket *socket = check_socket(L);
@@ -357,5 +367,6 @@ void engine_open(lua_State *L, struct script *s, int core)
     core_add(L, s, core, "engine_send", l_send);
     core_add(L, s, core, "engine_socket_close", l_socket_close);
     core_add(L, s, core, "engine_transport", l_transport);
+    core_add(L, s, core, "engine_protocol", l_protocol);
     core_add(L, s, core, "engine_buffered", l_buffered);
 }

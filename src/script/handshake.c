@@ -49,12 +49,13 @@ enum field {
     CLIENT_CERT,
     XDOMAIN,
     TRANSPORT,
+    PROTOCOL,
     SID,
     BUFFERED
 };
-static const char *const fields[] = { "headers", "query",    "auth",       "address", "issued",
-                                      "url",     "secure",   "clientCert", "xdomain", "transport",
-                                      "sid",     "buffered", NULL };
+static const char *const fields[] = { "headers",  "query",  "auth",       "address", "issued",
+                                      "url",      "secure", "clientCert", "xdomain", "transport",
+                                      "protocol", "sid",    "buffered",   NULL };
 
 /* handshake(socket, field); nil when the socket has gone. */
 static int l_handshake(lua_State *L)
@@ -98,6 +99,9 @@ static int l_handshake(lua_State *L)
         break;
     case TRANSPORT:
         lua_pushstring(L, atr_socket_transport(socket));
+        break;
+    case PROTOCOL:
+        lua_pushinteger(L, atr_socket_protocol(socket));
         break;
     case SID:
         push_text(L, atr_socket_connection_id(socket));

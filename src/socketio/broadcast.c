@@ -16,6 +16,7 @@
 #include "socketio/encode.h"
 #include "socketio/gather.h"
 #include "socketio/recovery.h"
+#include "socketio/v2.h"
 
 static struct sio_socket *socket_of(struct hub_member *m)
 {
@@ -34,12 +35,26 @@ static struct hub_target hub_target_of(const struct sio_target *t)
 
 struct cast {
     struct sio_frames frames;
+    struct sio_frames v2;       /* for clients of Socket.IO 2; count 0: none has turned up */
+    struct sio_outgoing packet; /* what v2 is made of */
+    struct sio_server *io;
     bool is_volatile;
+    bool v2_differs; /* else they are sent what all are */
     uint64_t sent, dropped;
 };
 
+/* It fits, for the others' did. */
+static const struct sio_frames *frames_of_v2(struct cast *c)
+{
+    if (c->v2_differs && c->v2.count == 0 && sio_encode(c->io, &c->packet, true, &c->v2) < 0)
+        return NULL;
+    return c->v2_differs ? &c->v2 : &c->frames;
+}
+
 static inline void cast_to(struct cast *c, struct sio_socket *s)
 {
+    const struct sio_frames *f = &c->frames;
+
     /* In rooms already, but its CONNECT has yet to be answered (2.2). */
     if (s->state != SIO_SOCKET_CONNECTED)
         return;
@@ -47,8 +62,10 @@ static inline void cast_to(struct cast *c, struct sio_socket *s)
         c->dropped++;
         return;
     }
+    if (sio_is_v2(s->client))
+        f = frames_of_v2(c);
     /* A queue that overflows ends its session from the loop, not while the hub is walked. */
-    if (eio_session_send(&s->client->session, c->frames.msgs, c->frames.count) == 0)
+    if (f && eio_session_send(&s->client->session, f->msgs, f->count) == 0)
         c->sent++;
 }
 
@@ -81,7 +98,8 @@ static int encode_kept(struct cast *c, struct sio_namespace *n, const struct sio
 
     sio_stamp_make(n, NULL, t ? t->flags : 0, &stamp);
     p.offset = (str){ stamp.text, sizeof stamp.text };
-    if ((err = sio_encode(n->server, &p, &c->frames)) == 0)
+    c->v2_differs = true; /* who cannot come back has no use for an offset */
+    if ((err = sio_encode(n->server, &p, false, &c->frames)) == 0)
         sio_stamp_keep(n, &stamp, &c->frames, &to);
     return err;
 }
@@ -91,16 +109,19 @@ static int cast_init(struct cast *c, struct sio_namespace *n, const struct sio_t
 {
     struct sio_outgoing p = { .type = SIO_EVENT, .nsp = n->name, .id = id, .data = data };
 
+    *c = (struct cast){ .packet = p, .io = n->server };
     c->is_volatile = t && (t->flags & SIO_VOLATILE);
-    c->sent = c->dropped = 0;
+    c->v2_differs = data->attachment_count > 0;
     if (n->recovery && id == SIO_NO_ID)
         return encode_kept(c, n, t, data);
-    return sio_encode(n->server, &p, &c->frames);
+    return sio_encode(n->server, &p, false, &c->frames);
 }
 
 static void cast_fini(struct cast *c, struct sio_server *io)
 {
     sio_frames_free(&c->frames);
+    if (c->v2.count)
+        sio_frames_free(&c->v2);
     io->stats.broadcasts++;
     io->stats.deliveries += c->sent;
     io->stats.volatile_dropped += c->dropped;
@@ -168,8 +189,7 @@ static int emit_one(struct sio_namespace *n, const struct sio_target *t,
     struct cast c;
     int err;
 
-    if (n->hub.count == 0 && !sio_recovery_waits(n) &&
-        !sio_clustered(n->server, t ? t->flags : 0))
+    if (n->hub.count == 0 && !sio_recovery_waits(n) && !sio_clustered(n->server, t ? t->flags : 0))
         return 0;
     if (n->watch_outgoing)
         return emit_watched(n, t, data);

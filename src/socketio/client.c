@@ -20,6 +20,7 @@
 #include "socketio/connect.h"
 #include "socketio/lifecycle.h"
 #include "socketio/partial.h"
+#include "socketio/v2.h"
 
 /* 2.1: no namespace joined in time. Exists only until the first one is. */
 struct sio_patience {
@@ -64,6 +65,8 @@ static void on_open(struct eio_session *session, struct http_request *r)
     *c->patience = (struct sio_patience){ .client = c };
     timer_init(&c->patience->timer, lose_patience);
     loop_timer(l, &c->patience->timer, io->options.connect_timeout_ms);
+    if (sio_is_v2(c)) /* is in the main namespace without asking */
+        sio_connect(c, STR("/"), STR(""));
 }
 
 void sio_client_joined(struct sio_client *c)
@@ -170,14 +173,29 @@ static struct sio_socket *connected_to(const struct sio_client *c, str nsp)
     return s;
 }
 
+/* Two sockets would have one id, so of CONNECTs that overlap one is served; the client is content
+ * with one answer. */
+static void connect_v2(struct sio_client *c, str nsp, str query)
+{
+    struct buf auth = { 0 };
+
+    if (sio_connect_known(c, nsp))
+        return;
+    sio_v2_auth(&auth, query);
+    sio_connect(c, nsp, buf_str(&auth));
+    buf_free(&auth);
+}
+
 /* 2.1: a CONNECT for a namespace that is connected breaks the protocol; but clients send two at
  * once, and both are served. Two in one read overlap even if nothing had to wait. */
-static void connect(struct sio_client *c, const struct sio_packet *p)
+static void connect(struct sio_client *c, const struct sio_packet *p, str query)
 {
     bool just_now = c->joined_turn == (uint32_t)c->session.server->loop->stats.iterations;
 
     if (connected_to(c, p->nsp) && !just_now)
         out_of_state(c);
+    else if (sio_is_v2(c))
+        connect_v2(c, p->nsp, query);
     else
         sio_connect(c, p->nsp, p->data);
 }
@@ -202,14 +220,17 @@ static void on_text(struct sio_client *c, str text)
     struct sio_limits limits = { o->attachments_max, o->json_depth_max };
     struct sio_packet p;
     struct sio_socket *s;
+    str query = { 0 };
 
     if (c->partial || sio_packet_decode(text, &limits, &p, NULL) != PARSE_DONE ||
         (p.attachments && sio_placeholders_check(p.data, p.attachments) < 0)) {
         malformed(c);
         return;
     }
+    if (sio_is_v2(c))
+        p.nsp = sio_v2_namespace(p.nsp, &query);
     if (p.type == SIO_CONNECT) {
-        connect(c, &p);
+        connect(c, &p, query);
         return;
     }
     s = connected_to(c, p.nsp);

@@ -21,6 +21,7 @@
 #include "socketio/encode.h"
 #include "socketio/lifecycle.h"
 #include "socketio/recovery.h"
+#include "socketio/v2.h"
 
 enum verdict { OPEN, YES, NO };
 
@@ -91,17 +92,33 @@ void sio_connects_drop(struct sio_client *c)
         connect_free(c->connects);
 }
 
-/* 44: the body as Node prints it. */
-static void refuse(struct sio_client *c, str nsp, str message, str data_json)
+bool sio_connect_known(const struct sio_client *c, str nsp)
 {
-    struct sio_server *io = sio_client_server(c);
-    struct sio_data data = { 0 };
+    for (const struct sio_connect *k = c->connects; k; k = k->next)
+        if (str_eq(k->nsp, nsp))
+            return true;
+    for (const struct sio_socket *s = c->sockets; s; s = s->next)
+        if (s->state <= SIO_SOCKET_CONNECTED && str_eq(s->nsp->name, nsp))
+            return true;
+    return false;
+}
+
+static void send_refusal(struct sio_client *c, str nsp, str json)
+{
+    struct sio_data data = { .json = json };
     struct sio_outgoing p = {
         .type = SIO_CONNECT_ERROR, .nsp = nsp, .id = SIO_NO_ID, .data = &data
     };
+
+    sio_client_server(c)->stats.connect_errors++;
+    (void)sio_send(c, &p, 0); /* who cannot be told is on his way out */
+}
+
+/* 44: the body as Node prints it. */
+static void refuse(struct sio_client *c, str nsp, str message, str data_json)
+{
     struct buf body = { 0 };
 
-    io->stats.connect_errors++;
     buf_add(&body, STR("{\"message\":"));
     json_write_string(&body, message);
     if (data_json.n) {
@@ -109,8 +126,17 @@ static void refuse(struct sio_client *c, str nsp, str message, str data_json)
         buf_add(&body, data_json);
     }
     buf_byte(&body, '}');
-    data.json = buf_str(&body);
-    (void)sio_send(c, &p, 0); /* who cannot be told is on his way out */
+    send_refusal(c, nsp, buf_str(&body));
+    buf_free(&body);
+}
+
+/* The same to a client of Socket.IO 2; only what middlewares say is bare. */
+static void refuse_v2(struct sio_client *c, str nsp, str message, str data_json)
+{
+    struct buf body = { 0 };
+
+    sio_v2_refusal(&body, message, data_json);
+    send_refusal(c, nsp, buf_str(&body));
     buf_free(&body);
 }
 
@@ -196,7 +222,7 @@ static void turn_away(struct sio_connect *k, str message, str data)
     struct sio_socket *s = k->socket;
 
     connect_free(k);
-    refuse(c, s->nsp->name, message, data);
+    (sio_is_v2(c) ? refuse_v2 : refuse)(c, s->nsp->name, message, data);
     sio_socket_abandon(s);
 }
 
@@ -234,7 +260,7 @@ void sio_connect(struct sio_client *c, str nsp, str auth)
         refuse(c, nsp, STR("Too many namespaces"), (str){ 0 });
         return;
     }
-    if (n && n->recovery) {
+    if (n && n->recovery && !sio_is_v2(c)) {
         rec = sio_record_claim(n, c, auth);
         if (c->closing)
             return;

@@ -9,6 +9,8 @@
 
 /* Takes a CONNECT up. auth: the payload's text or empty. */
 void sio_connect(struct sio_client *c, str nsp, str auth);
+/* Whether a CONNECT for nsp is on its way, or has led to a socket that is there. */
+bool sio_connect_known(const struct sio_client *c, str nsp);
 /* Forgets the one that would have connected s. */
 void sio_connect_forget(struct sio_client *c, const struct sio_socket *s);
 /* Forgets all of the client's; sockets stay to be abandoned. */

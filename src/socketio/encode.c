@@ -13,7 +13,7 @@
 
 #include "base/mem.h"
 #include "proto/json.h"
-#include "socketio/client.h"
+#include "socketio/v2.h"
 #include "ws/conn.h"
 
 int sio_event_check(const struct sio_data *d)
@@ -94,7 +94,7 @@ static bool fits(const struct sio_outgoing *p)
     return true;
 }
 
-int sio_encode(struct sio_server *io, const struct sio_outgoing *p, struct sio_frames *f)
+int sio_encode(struct sio_server *io, const struct sio_outgoing *p, bool v2, struct sio_frames *f)
 {
     size_t attachments = p->data ? p->data->attachment_count : 0;
 
@@ -111,7 +111,8 @@ int sio_encode(struct sio_server *io, const struct sio_outgoing *p, struct sio_f
         io->stats.limits_hit++;
     f->msgs[f->count++] = text(io, p, attachments);
     for (size_t i = 0; i < attachments; i++)
-        f->msgs[f->count++] = ws_msg(WS_BINARY, p->data->attachments[i]);
+        f->msgs[f->count++] = v2 ? eio_msg_typed(p->data->attachments[i])
+                                 : ws_msg(WS_BINARY, p->data->attachments[i]);
     return 0;
 }
 
@@ -134,7 +135,7 @@ int sio_send(struct sio_client *c, const struct sio_outgoing *p, unsigned flags)
         io->stats.volatile_dropped++;
         return 0;
     }
-    if ((err = sio_encode(io, p, &f)) < 0)
+    if ((err = sio_encode(io, p, sio_is_v2(c), &f)) < 0)
         return err;
     err = eio_session_send(&c->session, f.msgs, f.count);
     sio_frames_free(&f);

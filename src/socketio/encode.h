@@ -28,8 +28,9 @@ struct sio_outgoing {
     str offset;                  /* goes behind the event's arguments (2.6); empty: none */
 };
 
-/* ATR_ELIMIT when the packet is too large; f is then empty. */
-int sio_encode(struct sio_server *io, const struct sio_outgoing *p,
+/* v2: attachments are for sessions of Engine.IO 3 alone. ATR_ELIMIT when the packet is too large; f
+ * is then empty. */
+int sio_encode(struct sio_server *io, const struct sio_outgoing *p, bool v2,
                struct sio_frames *f) MUST_CHECK;
 void sio_frames_free(struct sio_frames *f);
 

@@ -28,7 +28,7 @@ static struct hub_member *named(void *user, str name)
 
 struct sio_socket *sio_namespace_socket(struct sio_namespace *n, str id)
 {
-    return id.n == SIO_ID_LEN ? map_get(&n->by_id, id) : NULL;
+    return id.n == SIO_ID_LEN || n->other_ids ? map_get(&n->by_id, id) : NULL;
 }
 
 static struct sio_namespace *namespace_new(struct sio_server *io, str slash, str name)

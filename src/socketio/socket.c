@@ -24,6 +24,7 @@
 #include "socketio/encode.h"
 #include "socketio/lifecycle.h"
 #include "socketio/recovery.h"
+#include "socketio/v2.h"
 
 /* --- Life --- */
 
@@ -33,10 +34,13 @@ static bool is_empty_object(str json)
     return json.n == 2 && json.p[0] == '{';
 }
 
-static struct sio_socket *socket_alloc(struct sio_namespace *n)
+static struct sio_socket *socket_alloc(struct sio_namespace *n, const struct sio_client *c,
+                                       size_t id_len)
 {
     struct sio_recoverable *s;
 
+    if (sio_is_v2(c))
+        return mem_alloc(sizeof(struct sio_socket) + (id_len == SIO_ID_LEN ? 0 : id_len));
     sio_recovery_start(n);
     if (!n->recovery)
         return mem_alloc(sizeof(struct sio_socket));
@@ -48,10 +52,13 @@ static struct sio_socket *socket_alloc(struct sio_namespace *n)
 static struct sio_socket *socket_new(struct sio_namespace *n, struct sio_client *c, str auth)
 {
     struct sio_server *io = n->server;
-    struct sio_socket *s = socket_alloc(n);
+    bool v2 = sio_is_v2(c);
+    size_t id_len = v2 ? sio_v2_id_len(c, n) : SIO_ID_LEN;
+    struct sio_socket *s = socket_alloc(n, c, id_len);
 
     *s = (struct sio_socket){ .nsp = n, .client = c, .next = c->sockets };
-    s->recoverable = n->recovery != NULL;
+    s->id_len = (uint32_t)id_len;
+    s->recoverable = n->recovery && !v2;
     hub_member_init(&s->member);
     s->ref = id_add(&io->sockets, s);
     if (auth.n && !is_empty_object(auth)) {
@@ -68,6 +75,11 @@ struct sio_socket *sio_socket_new(struct sio_namespace *n, struct sio_client *c,
 {
     struct sio_socket *s = socket_new(n, c, auth);
 
+    if (sio_is_v2(c)) {
+        sio_v2_id(c, n, s->id_len == SIO_ID_LEN ? s->id : (char *)(s + 1));
+        n->other_ids = n->other_ids || s->id_len != SIO_ID_LEN;
+        return s;
+    }
     random_name(s->id, sizeof s->id);
     if (s->recoverable)
         sio_record_new(n->recovery, s);
@@ -105,6 +117,7 @@ static void own_room_left(struct sio_socket *s)
 
 static void send_connect(struct sio_socket *s)
 {
+    struct sio_outgoing p = { .type = SIO_CONNECT, .nsp = s->nsp->name, .id = SIO_NO_ID };
     const struct sio_record *rec = sio_record_of(s);
     char json[2 * SIO_ID_LEN + 32];
     int n = rec ? snprintf(json, sizeof json, "{\"sid\":\"%.*s\",\"pid\":\"%.*s\"}", SIO_ID_LEN,
@@ -112,10 +125,9 @@ static void send_connect(struct sio_socket *s)
                 : snprintf(json, sizeof json, "{\"sid\":\"%.*s\"}", SIO_ID_LEN, s->id);
     struct sio_data data = { .json = { json, (size_t)n } };
 
-    (void)sio_send(s->client,
-                   &(struct sio_outgoing){
-                       .type = SIO_CONNECT, .nsp = s->nsp->name, .id = SIO_NO_ID, .data = &data },
-                   0); /* a full queue ends the connection, and s with it, from the loop */
+    if (!sio_is_v2(s->client))
+        p.data = &data;
+    (void)sio_send(s->client, &p, 0); /* a full queue ends the connection, from the loop */
 }
 
 void sio_socket_accept(struct sio_socket *s)
@@ -263,7 +275,7 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
     p.offset = (str){ stamp.text, sizeof stamp.text };
     if (!stamp.keep)
         return sio_send(s->client, &p, flags);
-    if ((err = sio_encode(io, &p, &f)) < 0)
+    if ((err = sio_encode(io, &p, false, &f)) < 0)
         return err;
     sio_stamp_keep(s->nsp, &stamp, &f, &to);
     err = eio_session_send(&s->client->session, f.msgs, f.count);

@@ -60,15 +60,16 @@ struct sio_socket {
     uint32_t auth_len;
     uint8_t state; /* enum sio_socket_state */
     bool left_own_room;
-    bool recoverable; /* internal: it is a struct sio_recoverable */
-    bool recovered;   /* the client came back as who it was (2.6) */
-    char id[SIO_ID_LEN];
+    bool recoverable;    /* internal: it is a struct sio_recoverable */
+    bool recovered;      /* the client came back as who it was (2.6) */
+    uint32_t id_len;     /* SIO_ID_LEN but for clients of Socket.IO 2 */
+    char id[SIO_ID_LEN]; /* one of another length lies behind the struct */
 };
 
 struct sio_socket *sio_socket_find(struct sio_server *io, uint64_t ref); /* NULL: gone */
 static inline str sio_socket_id(const struct sio_socket *s)
 {
-    return (str){ s->id, SIO_ID_LEN };
+    return (str){ s->id_len == SIO_ID_LEN ? s->id : (const char *)(s + 1), s->id_len };
 }
 static inline bool sio_socket_connected(const struct sio_socket *s)
 {

@@ -65,6 +65,9 @@ test("a flag without a value", () => fails(["run", empty, "--port"], /--port nee
 test("a value out of range", () => fails(["run", empty, "--port", "99999"], /"port" must be between 0 and 65535/));
 test("a value of the wrong type", () => fails(["run", empty, "--port", "http"], /"port".*not.*/));
 test("a host that is no address", () => fails(["run", empty, "--port", "0", "--host", "256.1.1.1"], /256\.1\.1\.1/));
+test("capitals in a row are one word of an environment variable", () => {
+  assert.deepEqual(settings([], { ATRIUM_ALLOW_EIO3: "true" }).allowEIO3, { value: "true", source: "environment" });
+});
 test("an environment variable is named", () => fails(["run", empty], /ATRIUM_PING_TIMEOUT.*whole number/, 1, { ATRIUM_PING_TIMEOUT: "\"x\"" }));
 test("a script's unknown setting names the nearest", () => {
   fails(["run", write("set.lua", "require('atrium').io:configure{ pingTimeoutt = 5 }\n")], /set\.lua:1.*did you mean "pingTimeout"/);

@@ -16,6 +16,7 @@ core.class(core.engine_socket_type, socket, {
   transport = function(self)
     return { name = core.engine_transport(self) }
   end,
+  protocol = core.engine_protocol,
   bufferedAmount = core.engine_buffered,
   readyState = function(self)
     return self[1] and "open" or "closed"

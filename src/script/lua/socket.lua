@@ -426,6 +426,8 @@ local Conn = {
       return core.handshake(of, "sid")
     elseif key == "transport" then
       return { name = core.handshake(of, "transport") }
+    elseif key == "protocol" then
+      return core.handshake(of, "protocol")
     elseif key == "close" then
       return function()
         of:disconnect(true)

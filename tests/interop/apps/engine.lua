@@ -46,6 +46,7 @@ serve("/deep/down/path", {})
 serve("/polling", { transports = { "polling" } })
 serve("/websocket", { transports = { "websocket" } })
 serve("/stay", { allowUpgrades = false })
+serve("/old", { allowEIO3 = true })
 serve("/plain", { httpCompression = false })
 serve("/cookie", { cookie = true })
 serve("/named", {

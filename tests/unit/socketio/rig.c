@@ -160,7 +160,7 @@ static void on_room(struct sio_namespace *n, enum sio_room_change what, str room
 
     (void)room;
     assert_int_equal(s != NULL, what == SIO_ROOM_JOINED || what == SIO_ROOM_LEFT);
-    buf_byte(&g->log, (uint8_t)"CDJL"[what]);
+    buf_byte(&g->log, (uint8_t) "CDJL"[what]);
 }
 
 static void on_forgotten(struct sio_namespace *n, void *data)
@@ -398,15 +398,18 @@ void peer_hear(struct peer *p)
     }
 }
 
-static void handshake(struct peer *p)
+static void handshake(struct peer *p, int version)
 {
     ptrdiff_t end = -1;
-    static const char request[] =
-        "GET /socket.io/?EIO=4&transport=websocket&token=t HTTP/1.1\r\nHost: a\r\n"
+    static const char rest[] =
+        "&transport=websocket&token=t HTTP/1.1\r\nHost: a\r\n"
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-    transmit(p, request, sizeof request - 1);
+    char request[sizeof rest + 32];
+    int n = snprintf(request, sizeof request, "GET /socket.io/?EIO=%d%s", version, rest);
+
+    transmit(p, request, (size_t)n);
     for (int i = 0; i < 100 && end < 0; i++) {
         rig_settle(p->rig);
         receive(p);
@@ -417,8 +420,10 @@ static void handshake(struct peer *p)
     buf_consume(&p->in, (size_t)end + 4);
 }
 
-void peer_open(struct peer *p, struct rig *g)
+/* Its open packet has been read. */
+static void peer_dial(struct peer *p, struct rig *g, int version)
 {
+    ptrdiff_t end;
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(g->http.listener.port) };
 
     *p = (struct peer){ .rig = g, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
@@ -426,13 +431,26 @@ void peer_open(struct peer *p, struct rig *g)
     assert_int_equal(connect(p->fd, (struct sockaddr *)&to, sizeof to), 0);
     assert_int_equal(fcntl(p->fd, F_SETFL, O_NONBLOCK), 0);
     assert_int_equal(setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)), 0);
-    handshake(p);
+    handshake(p, version);
     for (int i = 0; i < 100 && p->heard.len == 0; i++) {
         rig_settle(g);
         peer_hear(p);
     }
     assert_true(str_starts(buf_str(&p->heard), STR("0{\"sid\":\"")));
-    buf_clear(&p->heard);
+    memcpy(p->sid, p->heard.data + 9, sizeof p->sid);
+    end = str_find(buf_str(&p->heard), ' '); /* what follows came along with it */
+    buf_consume(&p->heard, end < 0 ? p->heard.len : (size_t)end + 1);
+}
+
+void peer_open(struct peer *p, struct rig *g)
+{
+    peer_dial(p, g, 4);
+}
+
+void peer_open_v2(struct peer *p, struct rig *g)
+{
+    g->io.engine.options.allow_eio3 = true;
+    peer_dial(p, g, 3);
 }
 
 void peer_join(struct peer *p, struct rig *g)

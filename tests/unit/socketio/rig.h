@@ -69,12 +69,14 @@ struct peer {
     int fd;
     struct buf in, heard;
     bool closed;          /* a close frame came, or the connection ended */
-    char sid[SIO_ID_LEN]; /* of the last CONNECT reply */
+    char sid[SIO_ID_LEN]; /* of the last CONNECT reply; before, the session's */
 };
 
 /* A WebSocket session; its open packet has been read. No namespace is joined. */
 void peer_open(struct peer *p, struct rig *g);
-/* The same, joined to the main namespace; its socket is g->last; logs are cleared. */
+/* The same of a client of Socket.IO 2, which is allowed from then on. */
+void peer_open_v2(struct peer *p, struct rig *g);
+/* As peer_open(), joined to the main namespace; its socket is g->last; logs are cleared. */
 void peer_join(struct peer *p, struct rig *g);
 void peer_close(struct peer *p);
 /* Several frames at once arrive in one read. */
