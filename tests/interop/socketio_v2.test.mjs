@@ -191,6 +191,10 @@ describe("beside clients of version 4", () => {
       assert.deepEqual(await to, ["by id"]);
     });
 
+    scene("told apart by the connection's protocol", async ({ old, recent }) => {
+      assert.deepEqual([(await order(old, "handshake")).protocol, (await order(recent, "handshake")).protocol], [3, 4]);
+    });
+
     scene("a question to all", async ({ old, recent }) => {
       for (const [i, socket] of [old, recent].entries()) {
         await order(socket, "join", "asked");
@@ -259,6 +263,13 @@ describe("engine.io-client 3, on a bare engine", () => {
         assert.deepEqual(got, ["Grüße 🙂", BYTES, undefined, Buffer.alloc(0), "last"]); /* undefined: what it makes of an empty text */
         socket.close();
       });
+
+  test("it has protocol 3", async () => {
+    const socket = await open({ transports: ["websocket"] });
+    socket.send("!protocol");
+    assert.deepEqual(await once(socket, "message"), ["protocol 3"]);
+    socket.close();
+  });
 
   test("upgrades while messages are on their way", async () => {
     const socket = await open({ transports: ["polling", "websocket"] });

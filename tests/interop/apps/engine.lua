@@ -16,6 +16,8 @@ local function on_message(socket, data)
     for i = 1, tonumber(data:match "%d+") do socket:send("flood " .. i) end
   elseif type(data) == "string" and data:match "^!large %d+$" then
     socket:send(("x"):rep(tonumber(data:match "%d+")))
+  elseif data == "!protocol" then
+    socket:send("protocol " .. socket.protocol)
   else
     socket:send(data)
   end

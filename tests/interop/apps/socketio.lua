@@ -114,7 +114,8 @@ function orders.handshake(socket)
   local h = socket.handshake
   return {
     auth = h.auth, query = h.query, headers = h.headers, address = h.address, issued = h.issued, url = h.url,
-    secure = h.secure, xdomain = h.xdomain, time = h.time, transport = socket.conn.transport.name, nsp = socket.nsp.name,
+    secure = h.secure, xdomain = h.xdomain, time = h.time, transport = socket.conn.transport.name,
+    protocol = socket.conn.protocol, nsp = socket.nsp.name,
   }
 end
 function orders.gone(_, _, id) return gone[id] or atrium.null end
