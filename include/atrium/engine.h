@@ -6,7 +6,7 @@
 #ifndef ATRIUM_ENGINE_H
 #define ATRIUM_ENGINE_H
 
-#include "atrium/types.h"
+#include "atrium/http.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,6 +45,39 @@ ATR_API void atr_engine_on_connection_error(atr_engine *e,
                                             void (*fn)(void *user, atr_request *r, int code,
                                                        const char *message, const char *context),
                                             void *user);
+
+/* --- Requests on their way in and out. atr_io_engine_use(), atr_io_on_generate_id() and
+ * atr_io_on_headers() of atrium/io.h are the same for the engine beneath Socket.IO. --- */
+/* Adds a middleware: fn is called for every request of the engine, polling and upgrades, new
+ * sessions and old ones, in the order of registration, before anything of it is looked at (but for
+ * a CORS preflight). It settles d with atr_decide(), at once or later: allowed, the request goes
+ * on; refused, it is answered 400 with code 3, and connection_error hears of MIDDLEWARE_FAILURE. Or
+ * with atr_decide_response(). It may set headers of the answer with atr_response_set_header(). */
+ATR_API void atr_engine_use(atr_engine *e, void (*fn)(void *user, atr_request *r, atr_decision d),
+                            void *user);
+/* The request of an open decision of an engine (a middleware, allowRequest, generateId); NULL when
+ * it is settled, when the client left, and of other decisions. */
+ATR_API atr_request *atr_decision_request(atr_app *app, atr_decision d);
+/* Settles the decision of a middleware by an answer; the request goes no further. Returns 0;
+ * ATR_ECLOSED when it is settled or the client left; or as atr_respond(): it stays open then. */
+ATR_API int atr_decide_response(atr_app *app, atr_decision d, const atr_response *res);
+/* Makes the ids of sessions: fn settles d with atr_decide_id(), at once or later, or with
+ * atr_decide(): allowed, the id is one of ours; refused, the handshake is answered 400 with code 3,
+ * and connection_error hears of ID_GENERATION_ERROR. An id is a secret: who knows it can take the
+ * session over. NULL removes fn. */
+ATR_API void atr_engine_on_generate_id(atr_engine *e,
+                                       void (*fn)(void *user, atr_request *r, atr_decision d),
+                                       void *user);
+/* 1 to 128 visible characters of ASCII but '"', ',', ';' and '\\', that no open session has.
+ * Returns 0; ATR_ESYNTAX or ATR_EEXISTS when it is none or in use: the handshake is refused;
+ * ATR_ECLOSED when d is settled, the client left, or d asks for no id. */
+ATR_API int atr_decide_id(atr_app *app, atr_decision d, atr_str id);
+/* Calls fn before each answer to a polling GET or POST of a session, and each 101, goes out.
+ * initial: 1 for the one that opens a session. atr_response_headers() gives the header lines it
+ * will have, and the functions beside it change them, in this call. Refusals are not told of. NULL
+ * removes fn. */
+ATR_API void atr_engine_on_headers(atr_engine *e,
+                                   void (*fn)(void *user, atr_request *r, int initial), void *user);
 
 /* --- Sessions: valid until their on_close has returned --- */
 ATR_API atr_ref atr_engine_socket_ref(const atr_engine_socket *s);

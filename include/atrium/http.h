@@ -64,6 +64,19 @@ typedef struct atr_response {
  * 599 (nothing is answered then). */
 ATR_API int atr_respond(atr_request *r, const atr_response *res);
 
+/* --- Headers set before the answer: any request that is not answered yet. The answer has them,
+ * but for those whose name it brings itself. Return 0; ATR_ESTATE when it was answered; ATR_ESYNTAX
+ * when name or value has bad characters, or the name is one that the server writes itself
+ * (Connection, Content-Length, Date, Keep-Alive, Transfer-Encoding, Upgrade, Sec-WebSocket-...).
+ * ---
+ */
+/* In place of those of that name; value.p == NULL: none at all. */
+ATR_API int atr_response_set_header(atr_request *r, atr_str name, atr_str value);
+ATR_API int atr_response_add_header(atr_request *r, atr_str name, atr_str value);
+/* Calls fn for each, in order; fn must not change them. */
+ATR_API void atr_response_headers(const atr_request *r,
+                                  void (*fn)(void *arg, atr_str name, atr_str value), void *arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -22,7 +22,7 @@ ATR_API atr_io *atr_app_io(atr_app *app);
  * atr_app_close() does it too. */
 ATR_API void atr_io_close(atr_io *io);
 
-/* Each of the three replaces the callback before; fn NULL removes it.
+/* Each of these, but for middlewares, replaces the callback before; fn NULL removes it.
  *
  * allowRequest: called for each handshake before a session exists; answer with atr_decide().
  * Without it everyone is let in. */
@@ -35,13 +35,22 @@ ATR_API void atr_io_on_connection_error(atr_io *io,
                                         void (*fn)(void *user, atr_request *r, int code,
                                                    const char *message, const char *context),
                                         void *user);
+/* As atr_engine_use(), atr_engine_on_generate_id() and atr_engine_on_headers(), see
+ * atrium/engine.h, for the engine beneath. */
+ATR_API void atr_io_engine_use(atr_io *io, void (*fn)(void *user, atr_request *r, atr_decision d),
+                               void *user);
+ATR_API void atr_io_on_generate_id(atr_io *io,
+                                   void (*fn)(void *user, atr_request *r, atr_decision d),
+                                   void *user);
+ATR_API void atr_io_on_headers(atr_io *io, void (*fn)(void *user, atr_request *r, int initial),
+                               void *user);
 /* new_namespace: a dynamic namespace came to be, with its parent's handlers as they are now. */
 ATR_API void atr_io_on_new_namespace(atr_io *io, void (*fn)(void *user, atr_namespace *n),
                                      void *user);
 
-/* Settles a decision: of a handshake, a middleware, a parent namespace, or an upgrade of a plain
- * WebSocket. When it is refused, message and data_json (JSON text or empty) go to the client; both
- * are ignored when allowed. */
+/* Settles a decision: of a handshake, a middleware, an id, a parent namespace, or an upgrade of a
+ * plain WebSocket. When it is refused, message and data_json (JSON text or empty) go to the client;
+ * both are ignored when allowed. */
 ATR_API void atr_decide(atr_app *app, atr_decision d, int allow, atr_str message,
                         atr_str data_json);
 

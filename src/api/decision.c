@@ -8,11 +8,14 @@
  */
 #include "api/decision.h"
 
+#include "api/engine_hooks.h"
+#include "api/response.h"
 #include "base/mem.h"
 
 struct decision {
     struct list link; /* in app->open_decisions, oldest first */
     struct eio_server *engine;
+    const struct engine_middleware *middleware; /* of the engine; NULL: another question */
     struct sio_server *io;
     struct gateway *gateway;
     uint64_t inner;
@@ -63,6 +66,12 @@ atr_decision decision_of_handshake(atr_app *app, struct eio_server *engine, eio_
     return add(app, &(struct decision){ .engine = engine, .inner = hs });
 }
 
+atr_decision decision_of_middleware(atr_app *app, struct eio_server *engine, eio_handshake hs,
+                                    const struct engine_middleware *m)
+{
+    return add(app, &(struct decision){ .engine = engine, .inner = hs, .middleware = m });
+}
+
 atr_decision decision_of_socket(atr_app *app, struct sio_server *io, sio_decision d)
 {
     return add(app, &(struct decision){ .io = io, .inner = d });
@@ -92,11 +101,49 @@ void atr_decide(atr_app *app, atr_decision ref, int allow, atr_str message, atr_
         gateway_decide(d.gateway, d.inner, allow, str_in(message));
     } else if (d.io) {
         sio_decide(d.io, d.inner, allow, str_in(message), str_in(data_json));
+    } else if (d.middleware && allow) {
+        engine_hooks_pass(d.engine, d.inner, d.middleware);
     } else {
         char *text = message.n ? str_dup(str_in(message)) : NULL;
         eio_server_decide(d.engine, d.inner, allow, text);
         mem_free(text);
     }
+}
+
+atr_request *atr_decision_request(atr_app *app, atr_decision ref)
+{
+    const struct decision *d = id_get(&app->decisions, ref);
+
+    return d && d->engine ? (atr_request *)eio_waiting_request(d->engine, d->inner) : NULL;
+}
+
+int atr_decide_id(atr_app *app, atr_decision ref, atr_str id)
+{
+    struct decision *found = id_get(&app->decisions, ref), d;
+
+    if (!found || !found->engine || found->middleware)
+        return ATR_ECLOSED;
+    d = *found;
+    drop(app, found);
+    return eio_server_name(d.engine, d.inner, str_in(id));
+}
+
+int atr_decide_response(atr_app *app, atr_decision ref, const atr_response *res)
+{
+    struct decision *found = id_get(&app->decisions, ref), d;
+    struct http_response out;
+    struct buf headers = { 0 };
+    int err;
+
+    if (!found || !found->middleware)
+        return ATR_ECLOSED;
+    if ((err = response_read(res, &headers, &out)) == 0) {
+        d = *found;
+        drop(app, found);
+        err = eio_server_answer(d.engine, d.inner, &out);
+    }
+    buf_free(&headers);
+    return err;
 }
 
 void decisions_free(atr_app *app)

@@ -14,6 +14,7 @@ struct atr_engine {
     struct eio_server server;
     struct list link; /* in app->engines */
     atr_app *app;
+    struct engine_hooks hooks;
     struct settings settings;
     struct arena strings;
     struct id_table sockets;
@@ -137,6 +138,7 @@ static int set_options(struct settings *s, str json, char *why)
 static void end(atr_engine *e)
 {
     list_remove(&e->link);
+    engine_hooks_free(&e->hooks);
     settings_fini(&e->settings);
     arena_free(&e->strings);
     id_table_free(&e->sockets);
@@ -153,11 +155,13 @@ atr_engine *atr_engine_new(atr_app *app, atr_str options_json, const atr_engine_
     e->user = user;
     SIZED_COPY(&e->handlers, h);
     list_init(&e->link);
+    list_init(&e->hooks.middlewares);
     settings_init(&e->settings);
     if (set_options(&e->settings, str_in(options_json), why) < 0)
         goto fail;
     shapes_engine_options(&e->settings, &e->strings, &o);
     eio_server_init(&e->server, &app->loop, &o, &events, e);
+    engine_hooks_init(&e->hooks, app, &e->server);
     if (http_router_mount(&app->router, o.path, &e->server.handler) < 0) {
         (void)err_why(why, ATR_EEXISTS, "the path %.*s is taken", STR_ARG(o.path));
         eio_server_fini(&e->server);
@@ -240,6 +244,11 @@ void io_sum_stats(const atr_app *app, struct eio_stats *sum)
         add_stats(sum, &app->io->server.engine.stats);
     for (struct list *at = app->engines.next; at != &app->engines; at = at->next)
         add_stats(sum, &container_of(at, atr_engine, link)->server.stats);
+}
+
+struct engine_hooks *engine_hooks_of(atr_engine *e)
+{
+    return &e->hooks;
 }
 
 size_t atr_engine_count(const atr_engine *e)

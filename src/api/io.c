@@ -81,6 +81,7 @@ atr_io *atr_app_io(atr_app *app)
     list_init(&io->matchers);
     options_of(io, &o);
     sio_server_init(&io->server, &app->loop, &o, &io_events, io);
+    engine_hooks_init(&io->hooks, app, &io->server.engine);
     app->io = io;
     if (app->exchange)
         sio_cluster_open(&io->server, app->exchange);
@@ -101,6 +102,7 @@ void io_free(atr_io *io)
     unmount(io);
     sio_server_fini(&io->server);
     server_asks_free(io);
+    engine_hooks_free(&io->hooks);
     namespaces_free(io);
     arena_free(&io->strings);
     mem_free(io);

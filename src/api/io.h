@@ -7,10 +7,12 @@
 #define API_IO_H
 
 #include "api/app.h"
+#include "api/engine_hooks.h"
 
 struct atr_io {
     struct sio_server server;
     atr_app *app;
+    struct engine_hooks hooks;    /* of its engine */
     struct arena strings;         /* of options */
     str mounted;                  /* the path the handler is mounted at */
     struct client_bundle *bundle; /* NULL: not served, or not there */

@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "api/app.h"
+#include "api/response.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/static_files.h"
@@ -115,52 +115,18 @@ atr_str atr_request_param(const atr_request *request, atr_str name)
     return str_out(value);
 }
 
-static bool token_char(unsigned char c)
-{
-    return c > 0x20 && c < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", c);
-}
-
-/* Appends "name: value CRLF"; ATR_ESYNTAX when either could break the head. */
-static int add_header(struct buf *out, atr_str name, atr_str value)
-{
-    for (size_t i = 0; i < name.n; i++)
-        if (!token_char((unsigned char)name.p[i]))
-            return ATR_ESYNTAX;
-    for (size_t i = 0; i < value.n; i++)
-        if (((unsigned char)value.p[i] < 0x20 && value.p[i] != '\t') || value.p[i] == 0x7f)
-            return ATR_ESYNTAX;
-    if (name.n == 0)
-        return ATR_ESYNTAX;
-    buf_add(out, str_in(name));
-    buf_add(out, STR(": "));
-    buf_add(out, str_in(value));
-    buf_add(out, STR("\r\n"));
-    return 0;
-}
-
 int atr_respond(atr_request *request, const atr_response *res)
 {
     struct http_request *r = (struct http_request *)request;
+    struct http_response out;
     struct buf headers = { 0 };
-    int err = 0;
+    int err;
 
     if (!is_route(r) || r->answered)
         return ATR_ESTATE;
-    if (res->type.n) {
-        err = add_header(&headers, ATR_STR("Content-Type"), res->type);
-        buf_clear(&headers); /* only checked: the server writes it */
-    }
-    for (size_t i = 0; i < res->header_count && err == 0; i++)
-        err = add_header(&headers, res->headers[i][0], res->headers[i][1]);
-    if (err == 0 && res->status && (res->status < 200 || res->status > 599))
-        err = ATR_ERANGE;
-    if (err == 0) {
+    if ((err = response_read(res, &headers, &out)) == 0) {
         forget(container_of(r->handler, struct route, handler)->app, r);
-        http_respond(r, &(struct http_response){ .status = res->status,
-                                                 .type = str_in(res->type),
-                                                 .headers = buf_str(&headers),
-                                                 .body = str_in(res->body),
-                                                 .compress = res->compress });
+        http_respond(r, &out);
     }
     buf_free(&headers);
     return err;

@@ -72,6 +72,7 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(transports,                   SHAPE, ENGINE, "[\"polling\",\"websocket\"]", 0,   0,          "transports that clients may use") \
     X(allowUpgrades,                BOOL,  ENGINE, "true",                        0,   0,          "polling sessions may upgrade to WebSocket") \
     X(allowEIO3,                    BOOL,  ENGINE, "false",                       0,   0,          "serve clients of Socket.IO 2 too, which speak Engine.IO 3") \
+    X(initialPacket,                TEXT,  ENGINE, "\"\"",                        0,   0,          "text message that is sent with the handshake; empty: none") \
     X(httpCompression,              SHAPE, ENGINE, "{\"threshold\":1024}",        0,   0,          "gzip or deflate for polling answers of at least threshold bytes; false: off") \
     X(perMessageDeflate,            SHAPE, ENGINE, "false",                       0,   0,          "compression of WebSocket messages: true, or threshold (1024), serverNoContextTakeover (true), clientNoContextTakeover (false), serverMaxWindowBits (15), clientMaxWindowBits (15), level (6), memLevel (8)") \
     X(cors,                         SHAPE, ENGINE, "false",                       0,   0,          "cross-origin answers: origin, methods, allowedHeaders, exposedHeaders, credentials, maxAge") \

@@ -467,6 +467,7 @@ void shapes_engine_options(struct settings *s, struct arena *strings, struct eio
     o->message_bytes_max = (uint32_t)settings_number(s, SET_maxHttpBufferSize);
     o->queue_bytes_max = (uint32_t)settings_number(s, SET_maxBufferedBytes);
     o->sessions_max = (uint32_t)settings_number(s, SET_maxSessions);
+    o->initial_packet = text_of(settings_json(s, SET_initialPacket), strings);
     o->allow_upgrades = settings_number(s, SET_allowUpgrades);
     o->allow_eio3 = settings_number(s, SET_allowEIO3);
     (void)transports_of(settings_json(s, SET_transports), &o->transports,

@@ -27,6 +27,19 @@ static void add_attribute(struct buf *out, const char *name, str value)
     buf_add(out, value);
 }
 
+/* As encodeURIComponent() has it: ids of the application may hold more than letters. */
+static void add_escaped(struct buf *out, str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+            memchr("-_.!~*'()", c, 9))
+            buf_byte(out, c);
+        else
+            buf_format(out, "%%%02X", c);
+    }
+}
+
 void eio_cookie_header(struct buf *out, const struct eio_cookie *cookie, str sid)
 {
     if (!cookie->enabled)
@@ -34,7 +47,7 @@ void eio_cookie_header(struct buf *out, const struct eio_cookie *cookie, str sid
     buf_add(out, STR("Set-Cookie: "));
     buf_add(out, cookie->name);
     buf_byte(out, '=');
-    buf_add(out, sid);
+    add_escaped(out, sid);
     if (cookie->max_age >= 0)
         buf_format(out, "; Max-Age=%lld", (long long)cookie->max_age);
     add_attribute(out, "Domain", cookie->domain);

@@ -53,7 +53,8 @@ struct eio_options {
     uint32_t compress_min;       /* httpCompression threshold, 1024; UINT32_MAX: off */
     uint8_t transports;          /* EIO_POLLING | EIO_WEBSOCKET */
     bool allow_upgrades;
-    bool allow_eio3; /* sessions of protocol 3: clients of Socket.IO 2 */
+    bool allow_eio3;    /* sessions of protocol 3: clients of Socket.IO 2 */
+    str initial_packet; /* a text message that follows the open packet; empty: none */
     struct eio_cors cors;
     struct eio_cookie cookie;
     struct ws_deflate_options deflate; /* off */

@@ -51,30 +51,57 @@ static void add_user_agent_headers(struct buf *head, const struct http_request *
         buf_add(head, STR("X-XSS-Protection: 0\r\n"));
 }
 
-/* cookie_of: a session that begins with this answer, or NULL. */
-static void answer(struct eio_server *e, struct http_request *r, str type, str body,
-                   const struct eio_session *cookie_of)
+static void respond(const struct eio_server *e, struct http_request *r, str type, str headers,
+                    str body)
 {
-    struct buf *head = eio_answer_head(e, r);
-
-    add_user_agent_headers(head, r);
-    buf_add(head, STR("cache-control: no-store\r\n"));
-    if (cookie_of)
-        eio_cookie_header(head, &e->options.cookie, eio_session_sid(cookie_of));
     http_respond(r, &(struct http_response){
                         .type = type,
-                        .headers = buf_str(head),
+                        .headers = headers,
                         .body = body,
                         .compress = body.n >= e->options.compress_min,
                         .compress_min = 1,
                     });
 }
 
+/* The application looks the headers over. It may have us answer others meanwhile, so the scratch
+ * that head and body lie in is kept from them. */
+static void respond_hooked(struct eio_server *e, struct http_request *r, str type, str body,
+                           bool initial)
+{
+    struct buf head = e->head, kept = e->body;
+
+    e->head = e->body = (struct buf){ 0 };
+    buf_format(&head, "Content-Type: %.*s\r\n", STR_ARG(type));
+    eio_headers_hook(e, r, &head, initial);
+    if (!r->answered)
+        respond(e, r, STR(""), buf_str(&head), body);
+    buf_free(&e->head);
+    buf_free(&e->body);
+    e->head = head;
+    e->body = kept;
+}
+
+/* begins: a session that begins with this answer, or NULL. */
+static void answer(struct eio_server *e, struct http_request *r, str type, str body,
+                   const struct eio_session *begins)
+{
+    struct buf *head = eio_answer_head(e, r);
+
+    add_user_agent_headers(head, r);
+    buf_add(head, STR("cache-control: no-store\r\n"));
+    if (begins)
+        eio_cookie_header(head, &e->options.cookie, eio_session_sid(begins));
+    if (e->hooks.on_headers)
+        respond_hooked(e, r, type, body, begins != NULL);
+    else
+        respond(e, r, type, buf_str(head), body);
+}
+
 /* Answers a GET with what eio_body_write() put into e->body. */
 static void answer_packets(struct eio_server *e, struct http_request *r, str type,
-                           const struct eio_session *cookie_of)
+                           const struct eio_session *begins)
 {
-    answer(e, r, type, buf_str(&e->body), cookie_of);
+    answer(e, r, type, buf_str(&e->body), begins);
     if (e->body.cap > SCRATCH_KEEP_BYTES)
         buf_free(&e->body);
 }
@@ -96,7 +123,7 @@ static void flush(struct eio_polling *p, char last)
     type = eio_body_write(&e->body, p, p->queue, p->count, last);
     queue_drop(p);
     answer_packets(e, r, type, NULL);
-    if (drained && e->events->on_drain)
+    if (drained && p->session->state == EIO_STATE_OPEN && e->events->on_drain)
         e->events->on_drain(p->session);
 }
 
@@ -121,21 +148,27 @@ static struct eio_polling *polling_new(struct eio_session *s)
     return p;
 }
 
-void eio_polling_open(struct eio_server *e, struct http_request *r, const struct eio_query *q)
+void eio_polling_open(struct eio_server *e, struct http_request *r, const struct eio_query *q,
+                      str sid)
 {
-    struct eio_session *s = eio_session_new(e, !q->version4);
-    struct msg *open;
+    struct eio_session *s = eio_session_new(e, !q->version4, sid);
+    struct msg *first[2];
+    size_t n = 1;
 
     s->polling = polling_new(s);
     s->polling->text_only = q->base64;
     s->polling->jsonp = eio_body_jsonp(r->head.query);
     e->stats.polling_open++;
-    open = eio_session_open_packet(s, e->options.allow_upgrades &&
-                                          (e->options.transports & EIO_WEBSOCKET));
+    first[0] = eio_session_open_packet(s, e->options.allow_upgrades &&
+                                              (e->options.transports & EIO_WEBSOCKET));
     e->events->on_open(s, r);
-    /* Alone, as the first answer: what on_open sent waits for the next GET. */
-    answer_packets(e, r, eio_body_write(&e->body, s->polling, &open, 1, 0), s);
-    msg_unref(open);
+    /* As the first answer: what on_open sent waits for the next GET. */
+    if ((first[1] = eio_session_greeting(s)))
+        n = 2;
+    answer_packets(e, r, eio_body_write(&e->body, s->polling, first, n, 0), s);
+    if (first[1])
+        msg_unref(first[1]);
+    msg_unref(first[0]);
 }
 
 void eio_polling_free(struct eio_polling *p)

@@ -9,7 +9,7 @@
 #include "engineio/session.h"
 
 /* What http_request.user points at: the first member of one of two things. */
-enum eio_holder { EIO_HOLDER_HANDSHAKE, EIO_HOLDER_POLLING };
+enum eio_holder { EIO_HOLDER_WAITING, EIO_HOLDER_POLLING };
 
 enum eio_probe {
     EIO_PROBE_NONE,    /* no WebSocket, or one that is being closed */
@@ -18,11 +18,11 @@ enum eio_probe {
 };
 
 struct eio_polling {
-    enum eio_holder holder; /* EIO_HOLDER_POLLING */
-    uint8_t probe;          /* enum eio_probe */
-    bool delivering;        /* post's packets are being handed out */
-    bool waited;            /* something was queued while no GET was there */
-    bool text_only;         /* b64=1: the client cannot take bytes (eio3) */
+    uint8_t holder;  /* EIO_HOLDER_POLLING; first */
+    uint8_t probe;   /* enum eio_probe */
+    bool delivering; /* post's packets are being handed out */
+    bool waited;     /* something was queued while no GET was there */
+    bool text_only;  /* b64=1: the client cannot take bytes (eio3) */
     struct eio_session *session;
     struct http_request *get;  /* waits for output; NULL: none */
     struct http_request *post; /* its body is coming in, or delivered; NULL: none */
@@ -35,7 +35,8 @@ struct eio_polling {
 };
 
 /* Opens a session for the GET r and answers it with the open packet. */
-void eio_polling_open(struct eio_server *e, struct http_request *r, const struct eio_query *q);
+void eio_polling_open(struct eio_server *e, struct http_request *r, const struct eio_query *q,
+                      str sid);
 /* Frees p, which was released; does not need the server any more. */
 void eio_polling_free(struct eio_polling *p);
 

@@ -78,6 +78,20 @@ struct buf *eio_answer_head(struct eio_server *e, const struct http_request *r)
     return &e->head;
 }
 
+void eio_headers_hook(struct eio_server *e, struct http_request *r, struct buf *head, bool initial)
+{
+    str name, value;
+
+    /* Our lines first; of those set before only what we have no line for. */
+    http_preset_yield(r, buf_str(head), false);
+    for (size_t at = 0; http_preset_next(r, &at, &name, &value);)
+        buf_format(head, "%.*s: %.*s\r\n", STR_ARG(name), STR_ARG(value));
+    http_preset_swap(r, head);
+    buf_clear(head);
+    e->hooks.on_headers(e, r, initial);
+    http_preset_swap(r, head);
+}
+
 void eio_answer_empty(struct eio_server *e, struct http_request *r, unsigned status, bool close)
 {
     http_respond(r, &(struct http_response){

@@ -23,7 +23,7 @@ struct eio_query {
     bool version4;     /* EIO=4; whatever else is said, or nothing, means 3 */
     bool base64;       /* b64 is set */
     uint8_t sid_len;   /* 0: absent or empty; a longer one than fits is cut, and so unknown */
-    char sid[EIO_SID_LEN + 1];
+    char sid[EIO_SID_MAX + 1];
 };
 
 /* The last of several parameters of a name counts, as in Node. */
@@ -43,5 +43,13 @@ void eio_refuse_upgrade(struct eio_server *e, struct http_request *r, unsigned s
 void eio_answer_empty(struct eio_server *e, struct http_request *r, unsigned status, bool close);
 /* The header lines that every answer to r has, in e->head, to which more may be added. */
 struct buf *eio_answer_head(struct eio_server *e, const struct http_request *r);
+/* Lets hooks.on_headers, which is there, change the lines in head, and those that r was given. May
+ * run anything: e's scratch buffers are in use no more. */
+void eio_headers_hook(struct eio_server *e, struct http_request *r, struct buf *head, bool initial);
+
+/* --- server.c --- */
+/* r has passed the middlewares. complete: of a POST that had to wait for them, its body is there.
+ */
+void eio_server_admit(struct eio_server *e, struct http_request *r, bool complete);
 
 #endif

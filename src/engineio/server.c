@@ -1,10 +1,10 @@
 /* engineio/server.c - an Engine.IO server: requests of its path, verified and handed to their
  * session.
  *
- * Verification runs in engine.io's order: transport, Origin, sid (known, its transport, its
- * version), method, upgrade, allowRequest, version. A POST is verified when its head is there,
- * because an overlap or a limit must be noticed before its body; all else when the request is
- * complete.
+ * The owner's middlewares come first, when there are any. Verification runs in engine.io's order:
+ * transport, Origin, sid (known, its transport, its version), method, upgrade, allowRequest,
+ * version. A POST is verified when its head is there, because an overlap or a limit must be noticed
+ * before its body; all else when the request is complete.
  *
  * Start reading at route().
  *
@@ -17,6 +17,7 @@
 #include "engineio/handshake.h"
 #include "engineio/polling.h"
 #include "engineio/session.h"
+#include "engineio/waiting.h"
 #include "engineio/websocket.h"
 
 struct verdict {
@@ -85,14 +86,27 @@ static bool preflight(struct eio_server *e, struct http_request *r)
     return true;
 }
 
-static void route(struct eio_server *e, struct http_request *r)
+/* What waits for r, as far as one kind of it does. */
+static struct eio_polling *polling_of(const struct http_request *r)
+{
+    const uint8_t *holder = r->user;
+
+    return holder && *holder == EIO_HOLDER_POLLING ? r->user : NULL;
+}
+
+static void post(struct eio_polling *p, struct http_request *r, bool complete)
+{
+    eio_polling_post(p, r);
+    if (complete && polling_of(r) == p)
+        eio_polling_body(p, r);
+}
+
+void eio_server_admit(struct eio_server *e, struct http_request *r, bool complete)
 {
     bool upgrade = eio_request_upgrades(r);
     struct eio_query q;
     struct verdict v;
 
-    if (preflight(e, r))
-        return;
     eio_query_parse(&q, r->head.query);
     v = verify(e, r, &q, upgrade);
     if (v.error != EIO_ERROR_NONE)
@@ -104,9 +118,21 @@ static void route(struct eio_server *e, struct http_request *r)
     else if (str_eq(r->head.method, STR("GET")))
         eio_polling_get(v.session->polling, r);
     else if (str_eq(r->head.method, STR("POST")))
-        eio_polling_post(v.session->polling, r);
+        post(v.session->polling, r, complete);
     else
         eio_answer_empty(e, r, 500, false);
+}
+
+static void route(struct eio_server *e, struct http_request *r)
+{
+    if (preflight(e, r))
+        return;
+    if (!e->hooks.on_request) {
+        eio_server_admit(e, r, false);
+        return;
+    }
+    r->body_bytes_max = e->options.message_bytes_max; /* it may come in meanwhile */
+    e->hooks.on_request(e, eio_wait(e, r, EIO_STAGE_REQUEST, NULL)->id, r);
 }
 
 static struct eio_server *server_of(struct http_handler *h)
@@ -120,20 +146,14 @@ static void on_head(struct http_handler *h, struct http_request *r)
         route(server_of(h), r);
 }
 
-/* What waits for r, as far as one kind of it does. */
-static struct eio_polling *polling_of(const struct http_request *r)
-{
-    const enum eio_holder *holder = r->user;
-
-    return holder && *holder == EIO_HOLDER_POLLING ? r->user : NULL;
-}
-
 static void on_request(struct http_handler *h, struct http_request *r)
 {
     struct eio_polling *p = polling_of(r);
 
     if (p)
         eio_polling_body(p, r);
+    else if (r->user)
+        ((struct eio_waiting *)r->user)->complete = true;
     else
         route(server_of(h), r);
 }
@@ -146,7 +166,7 @@ static void on_abort(struct http_handler *h, struct http_request *r)
     if (p)
         eio_polling_abort(p, r);
     else if (r->user)
-        eio_handshake_abort(r);
+        eio_wait_end(r->user);
 }
 
 /* The session lives on: the client learns of its mistake by the status. */
@@ -156,9 +176,11 @@ static void on_too_large(struct http_handler *h, struct http_request *r)
     struct eio_polling *p = polling_of(r);
 
     e->stats.too_large++;
-    r->user = NULL;
     if (p)
         p->post = NULL;
+    else if (r->user)
+        eio_wait_end(r->user);
+    r->user = NULL;
     eio_answer_empty(e, r, 413, false);
 }
 
@@ -192,7 +214,7 @@ void eio_server_close(struct eio_server *e, enum eio_reason reason)
     for (struct list *at = e->all.next; at != &e->all; at = at->next)
         eio_session_close(container_of(at, struct eio_session, link), reason, true);
     eio_websocket_drop_surplus(e);
-    eio_handshake_refuse_all(e);
+    eio_wait_refuse_all(e);
 }
 
 void eio_server_fini(struct eio_server *e)
@@ -209,7 +231,7 @@ void eio_server_fini(struct eio_server *e)
     }
     eio_websocket_drop_surplus(e);
     map_free(&e->sessions);
-    id_table_free(&e->handshakes);
+    id_table_free(&e->waiting);
     msg_unref(e->ping);
     msg_unref(e->pong);
     msg_unref(e->probe_pong);

@@ -15,7 +15,8 @@
 #include "http/server.h"
 #include "ws/conn.h"
 
-enum { EIO_SID_LEN = 20, EIO_MSGS_MAX = 1 << 16 };
+/* SID_LEN: of ids that we make; SID_MAX: of those that the application makes. */
+enum { EIO_SID_LEN = 20, EIO_SID_MAX = 128, EIO_MSGS_MAX = 1 << 16 };
 
 struct eio_server;
 struct eio_session;
@@ -32,8 +33,8 @@ enum eio_reason {
 };
 const char *eio_reason_text(enum eio_reason r);
 
-/* A handshake that waits for allowRequest. Dies when decided, or when the client leaves (the later
- * decision is then a no-op: keep the id, not a pointer). */
+/* A request that waits for a decision of the owner. Dies when decided, or when the client leaves
+ * (the later decision is then a no-op: keep the id, not a pointer). */
 typedef uint64_t eio_handshake;
 
 struct eio_events {
@@ -54,6 +55,21 @@ struct eio_events {
                      const char *context);
 };
 
+/* What an owner may do to each request. NULL, all of them at first: nothing, at no cost. */
+struct eio_hooks {
+    /* Middlewares: any request, before it is verified. Must lead to exactly one
+     * eio_server_decide(), whose message is not used, or eio_server_answer(). */
+    void (*on_request)(struct eio_server *e, eio_handshake hs, struct http_request *r);
+    /* A session needs an id. Must lead to one eio_server_name(), or eio_server_decide(): true is
+     * for an id of ours, false refuses. */
+    void (*on_generate_id)(struct eio_server *e, eio_handshake hs, struct http_request *r);
+    /* An answer to a GET or POST of polling, or a 101, is about to go out with the lines that
+     * http_preset_next() gives, and those may be changed. initial: it opens a session. May call
+     * anything but what answers r. */
+    void (*on_headers)(struct eio_server *e, struct http_request *r, bool initial);
+    void *user;
+};
+
 struct eio_stats {
     uint64_t opened, closed, polling_open, websocket_open, upgrades, upgrade_failures;
     /* Messages that are not empty, and their bytes without packet types. */
@@ -66,9 +82,10 @@ struct eio_server {
     struct loop *loop;
     struct eio_options options; /* may change between requests; strings belong to the owner */
     const struct eio_events *events;
+    struct eio_hooks hooks;      /* the owner's to set, at any time */
     struct http_handler handler; /* mount this at options.path */
     struct map sessions;         /* by sid; closed ones are not in it */
-    struct id_table handshakes;  /* internal: those that wait for a decision */
+    struct id_table waiting;     /* internal: requests that wait for a decision */
     struct list all;             /* of struct eio_session, also closed ones not yet freed */
     struct list surplus;         /* internal: WebSockets being turned away */
     struct msg *ping, *pong, *probe_pong; /* shared by all sessions */
@@ -102,17 +119,26 @@ struct eio_session {
     bool base64;                       /* b64=1 on WebSocket: binary goes as text, "b" + base64 */
     bool overflowed;                   /* closing because output was not taken */
     bool doomed;                       /* internal */
-    char sid[EIO_SID_LEN];
+    uint8_t sid_len;
+    char sid[EIO_SID_LEN]; /* of a longer one: a pointer to it; see eio_session_sid() */
 };
 
 /* path and the other strings of options must outlive the server. */
 void eio_server_init(struct eio_server *e, struct loop *l, const struct eio_options *o,
                      const struct eio_events *events, void *owner);
 void eio_server_fini(struct eio_server *e); /* every session has closed */
-/* Decides a pending handshake: code 0 accepts; otherwise 403 with {"code":4,"message":message}. */
+/* Decides what waits. A handshake that is not allowed: 403 with {"code":4,"message":message}. */
 void eio_server_decide(struct eio_server *e, eio_handshake hs, bool allow, const char *message);
-/* Whether a handshake still waits for its decision. */
+/* The id that on_generate_id asked for: copied. ATR_ESYNTAX when it is no id (1 to EIO_SID_MAX
+ * visible characters of ASCII but '"', ',', ';' and '\\'), ATR_EEXISTS when a session has it: the
+ * handshake is refused then. ATR_ECLOSED: the client left. */
+int eio_server_name(struct eio_server *e, eio_handshake hs, str sid);
+/* A middleware answers the request itself. ATR_ECLOSED: the client left, or it is decided;
+ * ATR_ESTATE: it is no middleware's. */
+int eio_server_answer(struct eio_server *e, eio_handshake hs, const struct http_response *res);
+/* Whether it still waits for its decision, and the request: NULL when not. */
 bool eio_handshake_open(const struct eio_server *e, eio_handshake hs);
+struct http_request *eio_waiting_request(const struct eio_server *e, eio_handshake hs);
 /* Closes every session with the reason, refuses new ones. */
 void eio_server_close(struct eio_server *e, enum eio_reason reason);
 
@@ -136,7 +162,11 @@ static inline bool eio_session_on_websocket(const struct eio_session *s)
 }
 static inline str eio_session_sid(const struct eio_session *s)
 {
-    return (str){ s->sid, EIO_SID_LEN };
+    const char *p = s->sid;
+
+    if (s->sid_len > EIO_SID_LEN)
+        memcpy(&p, s->sid, sizeof p);
+    return (str){ p, s->sid_len };
 }
 
 #endif

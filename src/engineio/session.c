@@ -112,7 +112,24 @@ static void make_sid(char out[EIO_SID_LEN])
         out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
 }
 
-struct eio_session *eio_session_new(struct eio_server *e, bool eio3)
+/* Ids of the application may be longer than what a session has room for. */
+static void set_sid(struct eio_session *s, str sid)
+{
+    char *copy;
+
+    s->sid_len = (uint8_t)sid.n;
+    if (sid.n == 0) {
+        make_sid(s->sid);
+        s->sid_len = EIO_SID_LEN;
+    } else if (sid.n <= EIO_SID_LEN) {
+        memcpy(s->sid, sid.p, sid.n);
+    } else {
+        copy = str_dup(sid);
+        memcpy(s->sid, &copy, sizeof copy);
+    }
+}
+
+struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid)
 {
     struct eio_session *s = mem_zalloc(e->events->session_bytes);
     void *twin;
@@ -120,7 +137,7 @@ struct eio_session *eio_session_new(struct eio_server *e, bool eio3)
     s->server = e;
     s->state = EIO_STATE_OPEN;
     timer_init(&s->heartbeat, on_beat);
-    make_sid(s->sid);
+    set_sid(s, sid);
     twin = map_put(&e->sessions, eio_session_sid(s), s);
     ASSERT(!twin);
     list_append(&e->all, &s->link);
@@ -136,16 +153,30 @@ struct eio_session *eio_session_new(struct eio_server *e, bool eio3)
 struct msg *eio_session_open_packet(const struct eio_session *s, bool upgrades)
 {
     const struct eio_options *o = &s->server->options;
-    char text[256];
+    str sid = eio_session_sid(s);
+    char text[256 + EIO_SID_MAX];
     int n;
 
     n = snprintf(text, sizeof text,
                  "0{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,"
                  "\"maxPayload\":%u}",
-                 EIO_SID_LEN, s->sid, upgrades ? "\"websocket\"" : "", o->ping_interval_ms,
+                 STR_ARG(sid), upgrades ? "\"websocket\"" : "", o->ping_interval_ms,
                  o->ping_timeout_ms, o->message_bytes_max);
     ASSERT(n > 0 && (size_t)n < sizeof text);
     return ws_msg(WS_TEXT, str_n(text, (size_t)n));
+}
+
+struct msg *eio_session_greeting(const struct eio_session *s)
+{
+    str text = s->server->options.initial_packet;
+    struct msg *m;
+
+    if (text.n == 0)
+        return NULL;
+    m = ws_msg_reserve(WS_TEXT, 1 + text.n);
+    m->data[m->head] = '0' + EIO_MESSAGE;
+    memcpy(m->data + m->head + 1, text.p, text.n);
+    return m;
 }
 
 struct eio_session *eio_session_find(struct eio_server *e, str sid)
@@ -309,6 +340,8 @@ static void reap(struct loop_job *job)
     if (s->polling)
         eio_polling_free(s->polling);
     list_remove(&s->link);
+    if (s->sid_len > EIO_SID_LEN)
+        mem_free((char *)(uintptr_t)eio_session_sid(s).p);
     mem_free(s);
 }
 

@@ -8,9 +8,11 @@
 #include "engineio/server.h"
 #include "proto/eio_packet.h"
 
-/* A new open session of the owner's size, known by its sid, its first ping scheduled (eio3: the
- * client's is awaited). */
-struct eio_session *eio_session_new(struct eio_server *e, bool eio3);
+/* A new open session of the owner's size, known by its sid (empty: one of ours), its first ping
+ * scheduled (eio3: the client's is awaited). */
+struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid);
+/* What options.initial_packet says, framed; NULL: nothing. */
+struct msg *eio_session_greeting(const struct eio_session *s);
 /* The open packet, framed. upgrades: advertise WebSocket. */
 struct msg *eio_session_open_packet(const struct eio_session *s, bool upgrades);
 /* The session of that sid, unless its pong is overdue this very moment; NULL: none. */

@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/base64.h"
 #include "base/mem.h"
+#include "engineio/cors.h"
 #include "engineio/polling.h"
 #include "proto/eio3_payload.h"
 
@@ -85,6 +86,8 @@ static void probe_finish(struct eio_session *s)
     bool drained = p->waited;
 
     eio_polling_release(p, '6', false);
+    if (s->state == EIO_STATE_CLOSED) /* by a hook of the answer's */
+        return;
     s->polling = NULL;
     eio_websocket_send(s, p->queue, p->count);
     eio_polling_free(p);
@@ -177,11 +180,14 @@ static const struct ws_events session_events = {
 
 struct terms {
     struct ws_deflate_terms deflate;
-    bool agreed; /* permessage-deflate */
+    bool agreed;     /* permessage-deflate */
+    struct buf head; /* lines of the 101 */
 };
 
-/* Refuses what is no WebSocket handshake. *terms says what to compress by, if anything. */
-static bool handshake_good(struct eio_server *e, struct http_request *r, struct terms *terms)
+/* Refuses what is no WebSocket handshake. *terms says what to answer, and to compress by, if
+ * anything. May run code of the application. */
+static bool handshake_good(struct eio_server *e, struct http_request *r, struct terms *terms,
+                           bool initial)
 {
     const char *why;
     int status;
@@ -195,33 +201,45 @@ static bool handshake_good(struct eio_server *e, struct http_request *r, struct 
         return false;
     }
     terms->agreed = status > 0;
-    return true;
+    terms->head = (struct buf){ 0 };
+    eio_cors_headers(&terms->head, &e->options.cors, &r->head);
+    if (e->hooks.on_headers)
+        eio_headers_hook(e, r, &terms->head, initial);
+    if (r->answered) /* cut meanwhile */
+        buf_free(&terms->head);
+    return !r->answered;
 }
 
 static void accept(struct ws_conn *w, struct eio_server *e, struct http_request *r,
-                   const struct terms *terms, const struct ws_events *events)
+                   struct terms *terms, const struct ws_events *events)
 {
     str offered = http1_header(&r->head, STR("sec-websocket-protocol")), first = STR("");
-    struct buf *head = eio_answer_head(e, r);
+    struct buf *head = &terms->head;
+    str name, value;
 
     if (str_cut(&offered, ',', &first))
         first = str_trim(first);
+    http_preset_yield(r, buf_str(head), false);
+    for (size_t at = 0; http_preset_next(r, &at, &name, &value);)
+        buf_format(head, "%.*s: %.*s\r\n", STR_ARG(name), STR_ARG(value));
     if (terms->agreed)
         ws_deflate_answer(head, &terms->deflate);
     ws_conn_accept(w, r, buf_str(head), first, e->options.message_bytes_max, events);
+    buf_free(head);
     if (terms->agreed)
         ws_conn_deflate(w, &terms->deflate);
 }
 
-void eio_websocket_open(struct eio_server *e, struct http_request *r, const struct eio_query *q)
+void eio_websocket_open(struct eio_server *e, struct http_request *r, const struct eio_query *q,
+                        str sid)
 {
     struct eio_session *s;
     struct terms terms;
     struct msg *open;
 
-    if (!handshake_good(e, r, &terms))
+    if (!handshake_good(e, r, &terms, true))
         return;
-    s = eio_session_new(e, !q->version4);
+    s = eio_session_new(e, !q->version4, sid);
     s->base64 = q->base64;
     e->stats.websocket_open++;
     (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
@@ -229,6 +247,10 @@ void eio_websocket_open(struct eio_server *e, struct http_request *r, const stru
     open = eio_session_open_packet(s, false);
     ws_conn_send(&s->ws, open);
     msg_unref(open);
+    if ((open = eio_session_greeting(s))) {
+        ws_conn_send(&s->ws, open);
+        msg_unref(open);
+    }
     e->events->on_open(s, r);
 }
 
@@ -260,7 +282,7 @@ static void surplus_close(struct ws_conn *w, unsigned code, str reason, bool our
     loop_doom(x->loop, &x->reap);
 }
 
-static void turn_away(struct eio_server *e, struct http_request *r)
+static void turn_away(struct eio_server *e, struct http_request *r, struct terms *terms)
 {
     static const struct ws_events events = {
         .on_message = surplus_message,
@@ -272,7 +294,8 @@ static void turn_away(struct eio_server *e, struct http_request *r)
     x->loop = e->loop;
     loop_job_init(&x->reap, surplus_reap);
     list_append(&e->surplus, &x->link);
-    accept(&x->ws, e, r, &(struct terms){ 0 }, &events);
+    terms->agreed = false;
+    accept(&x->ws, e, r, terms, &events);
     ws_conn_close(&x->ws, 0, STR(""), LINGER_SHORT_MS);
 }
 
@@ -287,13 +310,14 @@ void eio_websocket_drop_surplus(struct eio_server *e)
 void eio_websocket_upgrade(struct eio_session *s, struct http_request *r, const struct eio_query *q)
 {
     struct eio_server *e = s->server;
-    struct eio_polling *p = s->polling;
+    struct eio_polling *p;
     struct terms terms;
 
-    if (!handshake_good(e, r, &terms))
+    if (!handshake_good(e, r, &terms, false))
         return;
+    p = s->polling;
     if (!p || p->probe != EIO_PROBE_NONE || s->state != EIO_STATE_OPEN) {
-        turn_away(e, r);
+        turn_away(e, r, &terms);
         return;
     }
     if (s->ws.stream) /* a failed probe that has not quite gone */

@@ -9,7 +9,8 @@
 #include "engineio/session.h"
 
 /* Opens a session on the upgrade request r. */
-void eio_websocket_open(struct eio_server *e, struct http_request *r, const struct eio_query *q);
+void eio_websocket_open(struct eio_server *e, struct http_request *r, const struct eio_query *q,
+                        str sid);
 /* r is a WebSocket for a session that exists: a probe, or one too many. */
 void eio_websocket_upgrade(struct eio_session *s, struct http_request *r,
                            const struct eio_query *q);

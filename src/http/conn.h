@@ -72,6 +72,9 @@ struct http_request *http_request_new(struct http_conn *c, const char *text,
 /* Frees r at the end of the iteration. */
 void http_request_doom(struct http_request *r, struct loop *l);
 
+/* --- preset.c --- */
+void http_preset_free(struct http_request *r);
+
 /* --- response.c --- */
 /* Answers what never became a request: status, empty body, Connection: close. */
 void http_refuse(struct http_conn *c, unsigned status);

@@ -17,6 +17,7 @@ static void reap(struct loop_job *job)
     struct http_request *r = container_of(job, struct http_request, reap);
 
     buf_free(&r->body);
+    http_preset_free(r);
     slab_free(r, r->class);
 }
 

@@ -95,14 +95,22 @@ static void add_own_lines(struct lines *l, struct http_request *r, const struct 
 }
 
 /* A message of the whole head and `body`. */
-static struct msg *compose(const struct lines *l, const struct http_response *res, str body)
+static struct msg *compose(const struct lines *l, struct http_request *r,
+                           const struct http_response *res, str body)
 {
     static const str type_name = { "Content-Type: ", sizeof "Content-Type: " - 1 };
+    str preset = { 0 };
+
+    if (r->preset) {
+        http_preset_yield(r, res->headers, res->type.n > 0);
+        preset = buf_str(r->preset);
+    }
     str crlf = STR("\r\n"), parts[] = { str_n(l->text, l->n),
                                         res->type.n ? type_name : (str){ 0 },
                                         res->type,
                                         res->type.n ? crlf : (str){ 0 },
                                         res->headers,
+                                        preset,
                                         crlf,
                                         body };
     size_t total = 0;
@@ -128,7 +136,7 @@ void http_response_head(struct http_request *r, const struct http_response *res,
     ASSERT(res->status == 0 || res->status >= 200);
     add_own_lines(&l, r, res, res->status ? res->status : 200, length);
     r->answered = true;
-    m = compose(&l, res, (str){ 0 });
+    m = compose(&l, r, res, (str){ 0 });
     stream_send(r->conn->stream, m);
     msg_unref(m);
 }
@@ -174,7 +182,7 @@ void http_respond(struct http_request *r, const struct http_response *res)
     if (res->compress)
         add(&l, STR("Vary: Accept-Encoding\r\n"));
     r->answered = true;
-    struct msg *m = compose(&l, res, body_sent ? body : (str){ 0 });
+    struct msg *m = compose(&l, r, res, body_sent ? body : (str){ 0 });
     stream_send(c->stream, m);
     msg_unref(m);
     if (body_sent && res->shared)

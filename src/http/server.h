@@ -53,6 +53,7 @@ struct http_request {
     const void *matched;   /* the router's: the rule that matched */
     str head_text;         /* the whole head as received */
     struct buf body;       /* the handler may change it in place, or take it: leave a zeroed one */
+    struct buf *preset;    /* header lines set before the answer; NULL: none */
     size_t body_bytes_max; /* a larger body is answered 413, empty, by the server */
     bool answered;         /* or aborted, or taken: http_respond() is not allowed any more */
     bool secure;           /* came over TLS */
@@ -144,6 +145,20 @@ void http_respond(struct http_request *r, const struct http_response *res);
 void http_respond_status(struct http_request *r, unsigned status);
 /* Whether a name and a value may stand in http_response.headers as they are. */
 bool http_header_valid(str name, str value);
+
+/* Header lines that are set before the answer is made: it gets them, but for those whose name it
+ * has a line of itself. Names and values must be valid, and names allowed: not those that frame
+ * messages and are the server's to write. */
+bool http_preset_allowed(str name);
+/* In place of those of that name; value.p NULL: none at all. */
+void http_preset(struct http_request *r, str name, str value);
+void http_preset_add(struct http_request *r, str name, str value);
+/* Walks: for (size_t at = 0; http_preset_next(r, &at, &name, &value);). */
+bool http_preset_next(const struct http_request *r, size_t *at, str *name, str *value);
+/* Drops those that `lines` has its own for, and with type the Content-Type. */
+void http_preset_yield(struct http_request *r, str lines, bool type);
+/* Exchanges them for others: those before are in *lines then. */
+void http_preset_swap(struct http_request *r, struct buf *lines);
 
 /* Streams an answer of known length: head first, then pieces; on_drain asks for more, from the
  * loop, whenever the queue is empty again. All `length` bytes must be given, or the connection is

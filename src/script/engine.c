@@ -6,6 +6,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "script/engine.h"
+
 #include "base/mem.h"
 #include "script/bytes.h"
 #include "script/listeners.h"
@@ -177,6 +179,11 @@ static struct engine *check_engine(lua_State *L, int idx)
     }
     luaL_argerror(L, idx, "Engine.IO server expected");
     return NULL;
+}
+
+atr_engine *engine_handle(lua_State *L, int idx)
+{
+    return check_engine(L, idx)->handle;
 }
 
 /* The API's socket of the socket table at index 1; NULL: gone. */

@@ -179,11 +179,13 @@ static size_t read_headers(lua_State *L, int idx, atr_str headers[HEADERS_MAX][2
     return count;
 }
 
-/* respond(ref, status, type, headers, body): false when the client has left or got its answer. */
+/* respond(ref, status, type, headers, body, decision): false when the client has left or got its
+ * answer. decision: ref is that of an engine's middleware. */
 static int l_respond(lua_State *L)
 {
     struct script *s = script_of(L);
-    atr_request *r = atr_request_find(s->app, check_ref(L, 1));
+    bool decision = lua_toboolean(L, 6);
+    atr_request *r = decision ? NULL : atr_request_find(s->app, check_ref(L, 1));
     atr_str headers[HEADERS_MAX][2];
     str bytes = bytes_at(L, 5, &s->types);
     atr_response res = { .status = (unsigned)luaL_checkinteger(L, 2),
@@ -192,8 +194,12 @@ static int l_respond(lua_State *L)
                          .header_count = read_headers(L, 4, headers),
                          .body = bytes.p ? atr_str_of(bytes) : check_atr_str(L, 5),
                          .compress = 1 };
-    int err = r ? atr_respond(r, &res) : ATR_ESTATE;
+    int err = ATR_ESTATE;
 
+    if (decision)
+        err = atr_decide_response(s->app, check_ref(L, 1), &res);
+    else if (r)
+        err = atr_respond(r, &res);
     if (err == ATR_ESYNTAX)
         return script_error(L, "a header has characters that are not allowed");
     if (err == ATR_ERANGE)

@@ -136,9 +136,9 @@ static void set_paths(lua_State *L, const char *dir)
 }
 
 static void (*const parts[])(lua_State *L, struct script *s, int core) = {
-    value_open,     task_open,  listeners_open, socket_open, handshake_open, event_open,
-    namespace_open, room_open,  broadcast_open, cluster_open, server_open, engine_open,    http_open,
-    websocket_open, timer_open, database_open,  log_open,
+    value_open,     task_open,         listeners_open, socket_open,  handshake_open, event_open,
+    namespace_open, room_open,         broadcast_open, cluster_open, server_open,    engine_open,
+    http_open,      engine_hooks_open, websocket_open, timer_open,   database_open,  log_open,
 };
 
 /* Runs the embedded sources; each gets the core table and adds to it what the next ones use. The

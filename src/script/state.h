@@ -202,6 +202,7 @@ void broadcast_open(lua_State *L, struct script *s, int core);
 void cluster_open(lua_State *L, struct script *s, int core);
 void server_open(lua_State *L, struct script *s, int core);
 void engine_open(lua_State *L, struct script *s, int core);
+void engine_hooks_open(lua_State *L, struct script *s, int core);
 void websocket_open(lua_State *L, struct script *s, int core);
 void http_open(lua_State *L, struct script *s, int core);
 void timer_open(lua_State *L, struct script *s, int core);

@@ -23,12 +23,14 @@ core.class(core.engine_socket_type, socket, {
   end,
 })
 
-local Server = core.class({ __name = "atrium.engine" }, {
+local methods, getters = {
   on = core.on,
   once = core.once,
   off = core.off,
   close = core.engine_close,
-}, { clientsCount = core.engine_count })
+}, { clientsCount = core.engine_count }
+local Server = core.class({ __name = "atrium.engine" }, methods, getters)
+table.insert(core.engine_classes, { Server, methods, getters })
 
 function core.new_engine(options)
   options = options or {}

@@ -17,6 +17,7 @@ local types = {
 
 local Request = { __name = "atrium.request" }
 Request.__index = Request
+core.request_type = Request
 
 -- The body as JSON; an error that answers 400 when it is none.
 function Request:json()
@@ -35,6 +36,7 @@ end
 
 local Response = { __name = "atrium.response" }
 Response.__index = Response
+core.response_type = Response
 
 function Response:status(status)
   if type(status) ~= "number" then
@@ -66,7 +68,7 @@ local function answer(self, default_type, body)
     error("the request was answered already", 2) -- called last: our caller is the script
   end
   local sent = core.respond(self.ref, self.code or 200, self.content_type or default_type,
-    self.headers, body)
+    self.headers, body, self.decision)
   self.sent = true
   return sent
 end

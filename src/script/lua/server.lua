@@ -264,9 +264,9 @@ for _, name in ipairs { "volatile", "local", "local_" } do
   end
 end
 
--- The Engine.IO server beneath, for its "connection_error".
+-- The Engine.IO server beneath, for its "connection_error", and what engine_hooks.lua adds.
 local engine = {}
-local Engine = core.class({ __name = "atrium.engine" }, {
+local engine_methods, engine_getters = {
   on = function(self, event, fn)
     core.watch_errors()
     return core.on(self, event, fn)
@@ -276,7 +276,9 @@ local Engine = core.class({ __name = "atrium.engine" }, {
     return core.once(self, event, fn)
   end,
   off = core.off,
-}, {})
+}, {}
+local Engine = core.class({ __name = "atrium.engine" }, engine_methods, engine_getters)
+core.engine_classes = { { Engine, engine_methods, engine_getters } }
 setmetatable(engine, Engine)
 server.engine = engine
 

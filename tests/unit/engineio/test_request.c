@@ -86,12 +86,12 @@ static void long_sids_stay_unknown(void **state)
     char text[5000];
     (void)state;
 
-    for (size_t n = EIO_SID_LEN + 1; n < sizeof text - 5; n = n * 2 + 1) {
+    for (size_t n = EIO_SID_MAX + 1; n < sizeof text - 5; n = n * 2 + 1) {
         memcpy(text, "sid=", 4);
         memset(text + 4, 'a', n);
         text[4 + n] = 0;
         q = parse(text);
-        assert_int_equal(q.sid_len, EIO_SID_LEN + 1);
+        assert_int_equal(q.sid_len, EIO_SID_MAX + 1);
     }
     q = parse("sid=%61%61%61%61%61%61%61%61%61%61%61%61%61%61%61%61%61%61%61%61");
     assert_int_equal(q.sid_len, EIO_SID_LEN);
