@@ -48,6 +48,19 @@ ATR_API void atr_io_on_headers(atr_io *io, void (*fn)(void *user, atr_request *r
 ATR_API void atr_io_on_new_namespace(atr_io *io, void (*fn)(void *user, atr_namespace *n),
                                      void *user);
 
+/* --- The Admin UI --- */
+/* Opens the namespace that the official Admin UI (@socket.io/admin-ui) connects to. options_json is
+ * an object: auth (false, or {"type":"basic","username":...,"password": a bcrypt hash}), which must
+ * be there; namespaceName ("/admin"), mode ("development": every socket, room and event;
+ * "production": figures), readonly, serverId (the host's name). The same as the setting "admin",
+ * which counts if it has a higher rank than ATR_SCRIPT. Returns 0; ATR_ESTATE when it was done
+ * already; else the error of the options, with a sentence in why (ATR_WHY_BYTES; may be NULL). */
+ATR_API int atr_io_instrument(atr_io *io, atr_str options_json, char *why);
+/* What administrators see as a socket's data: fn gives the text of a JSON object, or nothing; the
+ * text is borrowed until the next call. fn is called often, so it must be quick, and must not call
+ * back into the server. */
+ATR_API void atr_io_on_describe(atr_io *io, atr_str (*fn)(void *user, atr_socket *s), void *user);
+
 /* Settles a decision: of a handshake, a middleware, an id, a parent namespace, or an upgrade of a
  * plain WebSocket. When it is refused, message and data_json (JSON text or empty) go to the client;
  * both are ignored when allowed. */

@@ -201,6 +201,7 @@ int atr_app_listen(atr_app *app, const char *host, uint16_t port, char *why)
 
     if (app->port)
         return err_why(why, ATR_ESTATE, "the application listens on port %u already", app->port);
+    admin_apply_settings(app);
     if ((err = prometheus_open(app, host, why)) < 0 || (err = secure = tls_open(app, why)) < 0)
         goto fail;
     if (secure)

@@ -88,6 +88,8 @@ void decisions_free(atr_app *app);
 void timers_free(atr_app *app);
 
 void io_apply_settings(atr_io *io);
+/* Instruments the io if the setting "admin" says so and nobody has yet. */
+void admin_apply_settings(atr_app *app);
 void io_close_all(atr_app *app);  /* the io, every bare engine and every plain WebSocket */
 bool io_idle(const atr_app *app); /* no session or connection of theirs is left */
 struct eio_stats;

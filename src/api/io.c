@@ -103,6 +103,7 @@ void io_free(atr_io *io)
     sio_server_fini(&io->server);
     server_asks_free(io);
     engine_hooks_free(&io->hooks);
+    admin_free(io->admin);
     namespaces_free(io);
     arena_free(&io->strings);
     mem_free(io);

@@ -6,6 +6,7 @@
 #ifndef API_IO_H
 #define API_IO_H
 
+#include "admin/admin.h"
 #include "api/app.h"
 #include "api/engine_hooks.h"
 
@@ -28,6 +29,9 @@ struct atr_io {
     void (*on_new_namespace)(void *user, atr_namespace *n);
     void *new_namespace_user;
     struct id_table server_asks; /* of struct server_ask: other servers that wait for an answer */
+    struct admin *admin;         /* NULL: not instrumented */
+    atr_str (*describe)(void *user, atr_socket *s);
+    void *describe_user;
 };
 
 struct atr_namespace {

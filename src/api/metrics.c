@@ -215,6 +215,23 @@ static void give_socketio(const struct walk *w, const struct sio_stats *s)
     give_recovery(w, s);
 }
 
+static void give_admin(const struct walk *w, const struct admin_stats *s)
+{
+    COUNTER("admin_logins", "result=\"ok\"", "Administrators who asked to come in", s->logins);
+    COUNTER("admin_logins", "result=\"session\"", "Administrators who asked to come in",
+            s->session_logins);
+    COUNTER("admin_logins", "result=\"refused\"", "Administrators who asked to come in",
+            s->refused);
+    COUNTER("admin_logins", "result=\"throttled\"", "Administrators who asked to come in",
+            s->throttled);
+    COUNTER("admin_commands", "result=\"ok\"", "What administrators ordered", s->commands);
+    COUNTER("admin_commands", "result=\"refused\"", "What administrators ordered",
+            s->commands_refused);
+    COUNTER("admin_dropped", "", "Events that a slow administrator missed", s->dropped);
+    COUNTER("admin_resyncs", "", "Lists of sockets sent to make up for it", s->resyncs);
+    COUNTER("admin_left_out", "", "Sockets that did not fit into such a list", s->left_out);
+}
+
 void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), void *user)
 {
     const struct walk walk = { fn, user }, *w = &walk;
@@ -229,5 +246,7 @@ void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), 
     give_engine(w, &engines);
     if (app->io)
         give_socketio(w, &app->io->server.stats);
+    if (app->io && app->io->admin)
+        give_admin(w, admin_stats(app->io->admin));
     COUNTER("handler_errors", "", "Errors of the application's handlers", app->handler_errors);
 }

@@ -61,6 +61,7 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(maxNamespaces,                COUNT, IO,     "64",                          1,   100000000,  "namespaces that one connection may join") \
     X(cleanupEmptyChildNamespaces,  BOOL,  IO,     "false",                       0,   0,          "remove a dynamic namespace when its last socket has left") \
     X(connectionStateRecovery,      SHAPE, IO,     "false",                       0,   0,          "who lost the connection comes back with id, rooms, data and what was missed: true, or maxDisconnectionDuration, skipMiddlewares, maxBuffered (bytes per namespace)") \
+    X(admin,                        SHAPE, IO,     "false",                       0,   0,          "the Admin UI's namespace, from the start: auth (false, or type \"basic\", username, password: a bcrypt hash), namespaceName (\"/admin\"), mode (\"development\" or \"production\"), readonly, serverId") \
     X(path,                         TEXT,  ENGINE, "\"/socket.io\"",              0,   0,          "URL path of the server") \
     X(addTrailingSlash,             BOOL,  ENGINE, "true",                        0,   0,          "the path ends in a slash") \
     X(pingInterval,                 COUNT, ENGINE, "25000",                       10,  86400000,   "ms between a pong and the next ping") \

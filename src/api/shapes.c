@@ -417,10 +417,21 @@ int shapes_recovery(str json, struct sio_recovery_options *out, char *why)
     return 0;
 }
 
+int shapes_admin(str json, struct arena *strings, struct admin_options *out, char *why)
+{
+    int err;
+
+    if (json_type_of(json) == JSON_FALSE)
+        return 0;
+    err = admin_options_read(json, strings, out, why);
+    return err < 0 ? err : 1;
+}
+
 int shape_check(enum setting_name n, str json, char *why)
 {
     struct arena strings = { 0 };
     struct sio_recovery_options recovery;
+    struct admin_options admin;
     struct eio_options o;
     int err = ATR_EUNKNOWN;
 
@@ -440,6 +451,8 @@ int shape_check(enum setting_name n, str json, char *why)
         err = tls_version_check(json, why);
     else if (n == SET_connectionStateRecovery)
         err = shapes_recovery(json, &recovery, why);
+    else if (n == SET_admin)
+        err = shapes_admin(json, &strings, &admin, why) < 0 ? ATR_ETYPE : 0;
     arena_free(&strings);
     return err;
 }

@@ -8,6 +8,7 @@
 #ifndef API_SHAPES_H
 #define API_SHAPES_H
 
+#include "admin/admin.h"
 #include "api/settings.h"
 #include "base/arena.h"
 #include "engineio/options.h"
@@ -18,6 +19,8 @@ int shape_check(enum setting_name n, str json, char *why);
 
 /* The setting connectionStateRecovery, checked or not. */
 int shapes_recovery(str json, struct sio_recovery_options *out, char *why);
+/* The setting admin. 1: instrument with out; 0: do not. */
+int shapes_admin(str json, struct arena *strings, struct admin_options *out, char *why);
 /* Fills o from checked settings. */
 void shapes_engine_options(struct settings *s, struct arena *strings, struct eio_options *o);
 

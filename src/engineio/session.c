@@ -311,7 +311,8 @@ int eio_session_send(struct eio_session *s, struct msg *const *msgs, size_t n)
         return ATR_ECLOSED;
     for (size_t i = 0; i < n; i++) {
         const struct msg *m = msgs[i];
-        size_t said = m->len - m->head - !m->binary; /* a text begins with its packet's type */
+        /* A text begins with its packet's type, the bytes of revision 3 with theirs. */
+        size_t said = m->len - m->head - m->prefix - !m->binary;
 
         bytes += m->len;
         sum += said;

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "script/admin.h"
 #include "script/embedded.h"
 #include "script/task.h"
 
@@ -107,8 +108,10 @@ struct encoder *encoder_take(struct script *s, lua_State *L)
 
 atr_io *script_io(struct script *s)
 {
-    if (!s->io)
+    if (!s->io) {
         s->io = atr_app_io(s->app);
+        describe_watch(s);
+    }
     return s->io;
 }
 
@@ -136,9 +139,10 @@ static void set_paths(lua_State *L, const char *dir)
 }
 
 static void (*const parts[])(lua_State *L, struct script *s, int core) = {
-    value_open,     task_open,         listeners_open, socket_open,  handshake_open, event_open,
-    namespace_open, room_open,         broadcast_open, cluster_open, server_open,    engine_open,
-    http_open,      engine_hooks_open, websocket_open, timer_open,   database_open,  log_open,
+    value_open,     task_open,      listeners_open, socket_open,    handshake_open,
+    event_open,     namespace_open, room_open,      broadcast_open, cluster_open,
+    server_open,    describe_open,  engine_open,    http_open,      engine_hooks_open,
+    websocket_open, timer_open,     database_open,  log_open,
 };
 
 /* Runs the embedded sources; each gets the core table and adds to it what the next ones use. The
@@ -336,6 +340,7 @@ void script_close(struct script *s)
     server_close(s);
     events_close(s);
     namespaces_close(s);
+    describe_close(s);
     engines_close(s);
     databases_close(s);
     timers_close(s);

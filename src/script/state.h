@@ -95,7 +95,8 @@ struct script {
     struct value_types types;
     struct decoder decoder;
     struct encoder encoders[SCRIPT_ENCODERS];
-    unsigned encoding; /* encoders whose text is in use */
+    struct encoder describer; /* of what administrators see */
+    unsigned encoding;        /* encoders whose text is in use */
 
     /* Sockets and namespaces. */
     struct slot *slots; /* slot 0 is never used */
@@ -201,6 +202,7 @@ void namespace_open(lua_State *L, struct script *s, int core);
 void broadcast_open(lua_State *L, struct script *s, int core);
 void cluster_open(lua_State *L, struct script *s, int core);
 void server_open(lua_State *L, struct script *s, int core);
+void describe_open(lua_State *L, struct script *s, int core);
 void engine_open(lua_State *L, struct script *s, int core);
 void engine_hooks_open(lua_State *L, struct script *s, int core);
 void websocket_open(lua_State *L, struct script *s, int core);
@@ -213,6 +215,7 @@ void log_open(lua_State *L, struct script *s, int core);
 void events_close(struct script *s);
 void namespaces_close(struct script *s);
 void server_close(struct script *s);
+void describe_close(struct script *s);
 void engines_close(struct script *s);
 void databases_close(struct script *s);
 void timers_close(struct script *s);

@@ -245,6 +245,15 @@ function server:serverCount()
   return core.server_count()
 end
 
+function server:instrument(options)
+  check_self(self, "instrument")
+  if type(options) ~= "table" then
+    error("io:instrument: a table of options expected", 2)
+  end
+  core.instrument(options)
+  return self
+end
+
 function server:close()
   core.close()
 end

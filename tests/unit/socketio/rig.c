@@ -270,6 +270,8 @@ void rig_close(struct rig *g)
     assert_int_equal(g->io.decisions.count, 0);
     assert_int_equal(g->io.acks.count, 0);
     sio_server_fini(&g->io);
+    if (g->on_end)
+        g->on_end(g);
     assert_int_equal(g->loop.timers.count, 0);
     assert_int_equal(stream_stats.queued_bytes, 0);
     loop_fini(&g->loop);

@@ -45,7 +45,8 @@ struct rig {
     void (*on_match)(struct rig *g, void *matcher, str name, sio_decision d);
     void (*on_namespace)(struct rig *g, struct sio_namespace *n);
     void (*on_outgoing)(struct rig *g, struct sio_socket *s);
-    int fds; /* open before; -1: other rigs are open beside this one */
+    void (*on_end)(struct rig *g); /* the server is gone, its loop is not */
+    int fds;                       /* open before; -1: other rigs are open beside this one */
 };
 
 /* Changes the options before the server starts; NULL: the defaults. */
