@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { command, protocol } from "./rows.mjs";
 
-const RUN_MS_MAX = 240000;
+const RUN_MS_MAX = 240000, NEW_WARMUP_MS = 3000;
 
 // A certificate for the rows under TLS, in a temporary folder; removed when the process ends.
 function certificate() {
@@ -67,7 +67,7 @@ export class Bench {
     if (isNew) this.#servers.set(name, await this.#start(row, name));
     const { child, address } = this.#servers.get(name);
     // A new server's code is not compiled yet: what is measured is a server that has been running.
-    const warmup = isNew && !row.fresh ? Math.max(this.warmup, 1500) : this.warmup;
+    const warmup = isNew && !row.fresh ? Math.max(this.warmup, NEW_WARMUP_MS) : this.warmup;
     const duration = row.heartbeat ? this.pingInterval : row.fresh ? 500 : this.duration;
     const args = ["-c", this.cpu, path.join(this.build, "atrium"), "bench", ...row.args, `${row.tls ? "wss" : "ws"}://${address}`,
       "--protocol", protocol(row), "--pid", String(child.pid), "--warmup", String(warmup), "--duration", String(duration), "--json"];

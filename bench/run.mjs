@@ -6,7 +6,7 @@
 //     --only A,B         rows whose id is A, or whose name holds it
 //     --duration MS      measured per run (1500), after --warmup MS (500)
 //     --ping-interval MS heartbeat of the idle Socket.IO row, which lasts as long (25000)
-//     --restart N        servers are started anew after N rounds (5): what a compiler happens to decide varies
+//     --restart N        servers are started anew after N rounds (8): what a compiler happens to decide varies
 //     --cpu N            where servers and generator run (the last CPU)
 //     --json FILE        everything that was measured; --from FILE prints the tables of such a file again
 import fs from "node:fs";
@@ -44,7 +44,7 @@ async function round(bench, row, number, failures) {
 
 async function measure(bench, row, failures) {
   const asked = option("rounds");
-  const rounds = Number(asked ?? 15), restart = Number(option("restart", 5));
+  const rounds = Number(asked ?? 15), restart = Number(option("restart", 8));
   const count = row.fresh ? Math.min(rounds, IDLE_ROUNDS) : rounds;
   for (let i = 0; i < count; i++) {
     if (i % restart === 0) await bench.stopAll();
