@@ -4,8 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
 import { until } from "../interop/support/wait.mjs";
-import { blocks, cases, pages, parts, where } from "./support/blocks.mjs";
+import { blocks, cases, pages, parts, root, where } from "./support/blocks.mjs";
 import { client, elsewhere, folder, printed, server, write } from "./support/programs.mjs";
 
 const PROGRAMS = ["lua", "js", "html", "py", "sh"];
@@ -58,3 +60,36 @@ for (const page of pages()) {
     }
   });
 }
+
+/* What is not run must at least be read without complaint. */
+const binary = resolve(root, process.env.ATRIUM_BIN ?? "build/atrium");
+const every = (lang) => pages().flatMap((page) => blocks(page)).filter((block) => block.lang === lang);
+
+function atrium(t, ...args) {
+  const place = folder();
+  t.after(place.remove);
+  return (name, text) => {
+    const file = write(place.path, name, text);
+    return spawnSync(binary, [...args, file], { cwd: place.path, encoding: "utf8", timeout: 60_000 });
+  };
+}
+
+test("every block of Lua compiles", (t) => {
+  const check = atrium(t, "config");
+  const found = every("lua");
+  assert.ok(found.length > 30);
+  for (const block of found) {
+    const done = check("block.lua", `do return end\n${block.text}`);
+    assert.equal(done.status, 0, `${where(block)}: ${done.stderr}`);
+  }
+});
+
+test("every block of YAML is a file of settings", (t) => {
+  const check = atrium(t, "config", "--config");
+  const found = every("yaml");
+  assert.ok(found.length > 3);
+  for (const block of found) {
+    const done = check("atrium.yaml", block.text);
+    assert.equal(done.status, 0, `${where(block)}: ${done.stderr}`);
+  }
+});

@@ -3,7 +3,7 @@
  * The first word behind a fence is the language, for the eye; what follows is for the tests:
  *
  *   lua server=NAME    an application; js server=NAME the same one for Node
- *   js client=NAME     a client of it (also py, sh, and html: a page on another origin)
+ *   js client=NAME     a client of it (also py, sh, and html: a page, with `elsewhere` one of another origin)
  *   html file=NAME:F   a file F that lies beside the application (any language)
  *   text output=NAME   what each client of NAME prints
  *   text log=NAME      what each server of NAME prints
