@@ -171,6 +171,7 @@ void app_apply_settings(atr_app *app)
     log_set_format(strcmp(settings_text(s, SET_logFormat, level, sizeof level), "json") == 0
                        ? LOG_JSON
                        : LOG_TEXT);
+    app->loop.no_burst = !settings_number(s, SET_ioUring);
     app->loop.slow_us = (uint64_t)settings_number(s, SET_slowHandler) * 1000;
     app->loop.on_slow = on_slow;
     tls_apply_settings(app);

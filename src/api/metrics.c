@@ -73,8 +73,10 @@ static void give_net(const struct walk *w, const struct stream_stats *n)
     COUNTER("net_bytes", "direction=\"in\"", "Bytes of all connections", n->bytes_in);
     COUNTER("net_bytes", "direction=\"out\"", "Bytes of all connections", n->bytes_out);
     COUNTER("net_calls", "call=\"read\"", "System calls that move bytes", n->reads);
-    COUNTER("net_calls", "call=\"write\"", "System calls that move bytes", n->writes);
+    COUNTER("net_calls", "call=\"write\"", "System calls that move bytes",
+            n->writes - n->burst_writes + n->bursts);
     COUNTER("net_messages_out", "", "Messages written", n->messages_out);
+    COUNTER("net_burst_writes", "", "Writes that shared a system call (io_uring)", n->burst_writes);
     COUNTER("net_coalesced", "", "Flushes served from a shared concatenation", n->coalesced);
     GAUGE("net_kept_bytes", "", "Bytes of input that wait for their rest", n->kept_bytes);
     GAUGE("net_queued_bytes", "", "Bytes of output that wait for the kernel", n->queued_bytes);

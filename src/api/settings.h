@@ -34,6 +34,7 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(logLevel,                     TEXT,  APP,    "\"info\"",                    0,   0,          "least level that is logged: debug, info, warn or error") \
     X(logFormat,                    TEXT,  APP,    "\"text\"",                    0,   0,          "form of a line of the log: text or json") \
     X(slowHandler,                  COUNT, APP,    "1000",                        0,   3600000,    "ms of work at one go after which a warning is logged: a handler that computes or loops holds up everybody; 0: never") \
+    X(ioUring,                      BOOL,  APP,    "true",                        0,   0,          "write to many connections by one system call, where the kernel has io_uring and allows it") \
     X(shutdownTimeout,              COUNT, APP,    "5000",                        0,   3600000,    "ms that connections get to finish after SIGTERM or SIGINT") \
     X(maxConnections,               COUNT, APP,    "0",                           0,   100000000,  "open TCP connections; further ones get 503; 0: no limit") \
     X(maxHeaderSize,                COUNT, APP,    "16384",                       256, 1048576,    "bytes of an HTTP request's head; larger ones get 431") \

@@ -164,6 +164,7 @@ int load_run(struct load_run *r, const struct load_options *o)
             r->scenario = all[i];
     if ((err = loop_init(&r->loop)) < 0)
         return err_why(r->why, err, "cannot make a loop: %s", err_text(err));
+    r->loop.no_burst = true; /* clients write one by one, each for itself */
     r->clients = mem_zalloc(o->connections * sizeof *r->clients);
     r->sent_us = mem_zalloc((size_t)o->connections * o->in_flight * sizeof *r->sent_us);
     r->round_left = mem_zalloc(o->in_flight * sizeof *r->round_left);

@@ -123,6 +123,11 @@ static void build(size_t bytes)
     }
 }
 
+str coalesce_known(const struct stream_queue *q)
+{
+    return sequence_is(&cache.built, q) ? str_n(cache.text, cache.text_len) : (str){ 0 };
+}
+
 str coalesce(struct loop *l, const struct stream_queue *q, size_t bytes)
 {
     ASSERT(q->offset == 0); /* a message partly written cannot be shared */

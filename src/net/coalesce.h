@@ -15,6 +15,8 @@
  * the same messages; else n == 0. Borrowed until the next call.
  * Nothing of the queue may be written yet. */
 str coalesce(struct loop *l, const struct stream_queue *q, size_t bytes);
+/* The same, but only if those are the bytes that were given last, which stay where they are. */
+str coalesce_known(const struct stream_queue *q);
 
 /* Gives this thread's buffer back. */
 void coalesce_trim(void);

@@ -21,6 +21,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/burst.h"
 
 /* Wall time is derived from a second clock only when the millisecond changed: thousands of busy
  * iterations per second share one reading. */
@@ -43,6 +44,7 @@ int loop_init(struct loop *l)
     wheel_init(&l->timers, l->now_ms);
     list_init(&l->jobs);
     list_init(&l->flush);
+    list_init(&l->flushed);
     list_init(&l->doomed);
     l->ready = mem_alloc(LOOP_EVENTS * sizeof *l->ready);
     l->read_buffer = mem_alloc(LOOP_READ_BYTES);
@@ -103,6 +105,11 @@ void loop_defer(struct loop *l, struct loop_job *job)
 void loop_flush_later(struct loop *l, struct loop_job *job)
 {
     enqueue(&l->flush, job);
+}
+
+void loop_after_flush(struct loop *l, struct loop_job *job)
+{
+    enqueue(&l->flushed, job);
 }
 
 void loop_doom(struct loop *l, struct loop_job *job)
@@ -227,6 +234,7 @@ int loop_turn(struct loop *l, int timeout_ms)
         l->inbox->drain(l->inbox);
     run_jobs(&l->jobs);
     run_jobs(&l->flush);
+    run_jobs(&l->flushed);
     reap(l);
     finish(l);
     l->turning = false;
@@ -253,6 +261,7 @@ void loop_fini(struct loop *l)
     if (l->epoll_fd < 0)
         return;
     reap(l); /* what was closed after the last turn */
+    burst_free(l);
     close(l->epoll_fd);
     l->epoll_fd = -1;
     arena_free(&l->scratch);

@@ -66,12 +66,15 @@ struct loop {
     uint64_t due_ms;        /* when the next timer was due before the wait; 0: none */
     int64_t wall_ms;        /* Unix time, at most 1 ms behind now_ms */
     struct wheel timers;
-    struct loop_inbox *inbox;        /* NULL: none */
-    struct list jobs, flush, doomed; /* of struct loop_job, run in that order */
-    struct epoll_event *ready;       /* LOOP_EVENTS of them: fetched by this iteration's wait */
-    int ready_at, ready_count;       /* those before ready_at are dispatched */
-    struct arena scratch;            /* reset each iteration */
-    uint8_t *read_buffer;            /* LOOP_READ_BYTES, for whoever is reading right now */
+    struct loop_inbox *inbox;                 /* NULL: none */
+    struct list jobs, flush, flushed, doomed; /* of struct loop_job, run in that order */
+    struct epoll_event *ready; /* LOOP_EVENTS of them: fetched by this iteration's wait */
+    int ready_at, ready_count; /* those before ready_at are dispatched */
+    struct arena scratch;      /* reset each iteration */
+    uint8_t *read_buffer;      /* LOOP_READ_BYTES, for whoever is reading right now */
+    struct burst *burst;       /* of net/burst.c; NULL: none yet */
+    bool no_burst;             /* streams write one by one: that is wanted */
+    bool no_uring;             /* or has to be: the kernel refused */
     struct loop_stats stats;
     /* Called behind an iteration that kept everybody waiting for slow_us or more; 0: never. */
     uint64_t slow_us;
@@ -91,6 +94,9 @@ void loop_unwatch(struct loop *l, struct watch *w); /* does not close fd; sets i
 void loop_defer(struct loop *l, struct loop_job *job);
 /* Runs in the flush phase: output is gathered until then. */
 void loop_flush_later(struct loop *l, struct loop_job *job);
+/* Runs when all that was to be flushed has been, in the same iteration; for the flush phase alone.
+ */
+void loop_after_flush(struct loop *l, struct loop_job *job);
 /* Runs last, with no callback on the stack: for freeing. What is doomed meanwhile runs too. */
 void loop_doom(struct loop *l, struct loop_job *job);
 static inline void loop_job_init(struct loop_job *j, void (*run)(struct loop_job *))

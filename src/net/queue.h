@@ -31,6 +31,14 @@ uint32_t queue_consume(struct stream_queue *q, size_t bytes);
 /* Drops everything. NULL is fine. */
 void queue_free(struct stream_queue *q);
 
+/* What of the oldest message is not written. */
+static inline str queue_rest(const struct stream_queue *q)
+{
+    const struct msg *m = q->ring[q->first];
+
+    return str_n(m->data + q->offset, m->len - q->offset);
+}
+
 static inline struct msg *queue_front(const struct stream_queue *q)
 {
     return q->ring[q->first];

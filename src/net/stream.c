@@ -24,6 +24,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/slab.h"
+#include "net/burst.h"
 #include "net/coalesce.h"
 #include "net/queue.h"
 #include "net/stream_parts.h"
@@ -255,7 +256,7 @@ void stream_resume(struct stream *s)
 
 static void on_flush(struct loop_job *job)
 {
-    stream_write_out(container_of(job, struct stream, flush));
+    stream_flush(container_of(job, struct stream, flush));
 }
 
 void stream_init(struct stream *s, struct loop *l, int fd, const struct stream_events *events,
@@ -306,6 +307,8 @@ void stream_close(struct stream *s, int err)
     if (s->closing)
         return; /* both ends may give up at once */
     s->closing = true;
+    if (s->taken)
+        burst_send(s->loop);
     if (s->ending)
         stream_stop_linger(s);
     else

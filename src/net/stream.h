@@ -73,14 +73,16 @@ struct stream {
     bool drained : 1;   /* and there is nothing left to read */
     bool finished : 1;  /* our last byte is written, and the peer was told */
     bool secure : 1;    /* speaks TLS: it is part of a struct tls_stream */
+    bool taken : 1;     /* by this phase's burst, which has not sent yet */
     uint8_t kept_class; /* of the slab */
 };
 
 struct stream_stats { /* of this thread */
     uint64_t bytes_in, bytes_out, messages_out;
-    uint64_t reads, writes;            /* system calls: reads that gave something, all writes */
+    uint64_t reads, writes;            /* reads that gave something, all writes */
     uint64_t kept_bytes, queued_bytes; /* held right now, all streams; kept: the buffers' size */
     uint64_t coalesced;                /* flushes served from a shared concatenation */
+    uint64_t bursts, burst_writes;     /* calls that made many writes; of writes: those */
 };
 extern _Thread_local struct stream_stats stream_stats;
 

@@ -20,9 +20,14 @@ void stream_init(struct stream *s, struct loop *l, int fd, const struct stream_e
 void stream_on_events(struct watch *w, uint32_t events);
 void stream_on_offer(struct loop_job *job);
 
+/* Writes what this iteration gathered, now or with the others' at the end of the flush phase. */
+void stream_flush(struct stream *s);
 /* Writes what the kernel takes, and draws the consequences: waiting for EPOLLOUT, draining,
  * finishing. The stream may be closed afterwards. */
 void stream_write_out(struct stream *s);
+
+/* The same for a write that was made: of n bytes out of asked, or -errno. */
+void stream_written(struct stream *s, ssize_t n, size_t asked);
 
 /* Asks epoll for what the stream's flags call for. */
 void stream_interest(struct stream *s);

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "net/coalesce.h"
+#include "net/burst.h"
 #include "net/queue.h"
 #include "net/stream_parts.h"
 
@@ -44,25 +44,21 @@ void stream_write(struct stream *s, str bytes)
     msg_unref(m);
 }
 
-/* One system call. *asked is how many bytes it was given. fresh: the queue is all that this
- * iteration gathered; only such queues may equal each other. */
-static ssize_t write_once(struct stream *s, bool fresh, size_t *asked)
+/* One system call. *asked is how many bytes it was given. piece: the whole queue, or empty. */
+static ssize_t write_once(struct stream *s, str piece, size_t *asked)
 {
     struct iovec iov[WRITE_IOV_MAX];
     struct msghdr head = { .msg_iov = iov };
     struct stream_queue *q = s->queue;
-    str whole = { 0 };
 
     stream_stats.writes++;
     if (s->secure)
         return tls_stream_write(s, asked);
     if (q->count == 1)
-        whole = str_n(queue_front(q)->data + q->offset, queue_front(q)->len - q->offset);
-    else if (fresh && (whole = coalesce(s->loop, q, s->queued_bytes)).n)
-        stream_stats.coalesced++;
-    if (whole.n) {
-        *asked = whole.n;
-        return send(s->watch.fd, whole.p, whole.n, MSG_NOSIGNAL);
+        piece = queue_rest(q);
+    if (piece.n) {
+        *asked = piece.n;
+        return send(s->watch.fd, piece.p, piece.n, MSG_NOSIGNAL);
     }
     head.msg_iovlen = (size_t)queue_gather(q, iov, WRITE_IOV_MAX, asked);
     return sendmsg(s->watch.fd, &head, MSG_NOSIGNAL);
@@ -86,25 +82,9 @@ static void set_blocked(struct stream *s, bool blocked)
     stream_interest(s);
 }
 
-void stream_write_out(struct stream *s)
+/* The queue is empty, or the kernel takes no more of it. */
+static void settle(struct stream *s, bool was_blocked)
 {
-    bool was_blocked = s->blocked, fresh = !was_blocked;
-
-    while (s->queue) {
-        size_t asked;
-        ssize_t n = write_once(s, fresh, &asked);
-        fresh = false;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno != EAGAIN) {
-            stream_close(s, -errno);
-            return;
-        }
-        if (n > 0)
-            took(s, (size_t)n);
-        if (n < 0 || (size_t)n < asked)
-            break; /* the socket buffer is full: another call would only say so */
-    }
     if (s->queue) {
         if (!was_blocked)
             set_blocked(s, true);
@@ -116,4 +96,61 @@ void stream_write_out(struct stream *s)
         stream_finish(s);
     else if (was_blocked && s->events->on_drain)
         s->events->on_drain(s);
+}
+
+void stream_written(struct stream *s, ssize_t n, size_t asked)
+{
+    if (n < 0 && n != -EAGAIN) {
+        stream_close(s, (int)n);
+        return;
+    }
+    if (n > 0)
+        took(s, (size_t)n);
+    if (n == (ssize_t)asked && s->queue)
+        loop_flush_later(s->loop, &s->flush); /* said since it was gathered */
+    else
+        settle(s, false);
+}
+
+static void write_all(struct stream *s, str piece)
+{
+    bool was_blocked = s->blocked;
+
+    while (s->queue) {
+        size_t asked;
+        ssize_t n = write_once(s, piece, &asked);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != EAGAIN) {
+            stream_close(s, -errno);
+            return;
+        }
+        if (n > 0)
+            took(s, (size_t)n);
+        if (n < 0 || (size_t)n < asked)
+            break; /* the socket buffer is full: another call would only say so */
+        piece = (str){ 0 };
+    }
+    settle(s, was_blocked);
+}
+
+void stream_write_out(struct stream *s)
+{
+    write_all(s, (str){ 0 });
+}
+
+/* The queue is all that this iteration gathered; only such queues may equal each other. */
+void stream_flush(struct stream *s)
+{
+    str piece = { 0 };
+
+    if (s->queue && !s->blocked && !s->secure) {
+        if (s->queue->count == 1)
+            piece = queue_rest(s->queue);
+        else if ((piece = burst_coalesce(s)).n)
+            stream_stats.coalesced++;
+        if (piece.n && burst_take(s, piece))
+            return;
+    }
+    write_all(s, piece);
 }
