@@ -121,6 +121,10 @@ typedef struct atr_namespace_handlers {
     /* An event from another server of the application. e->ack: -1, or what
      * atr_server_side_ack() takes, once. */
     void (*on_server_side)(void *user, atr_namespace *n, const atr_event *e);
+    /* What of s is to survive this server, with connection state recovery on several servers: write
+     * one JSON value (or nothing); asked after events, and now and then. It is what
+     * atr_socket_saved() gives when the client comes back to another server. */
+    void (*on_save)(void *user, atr_socket *s, atr_writer *w);
     /* Another server asks who s is (atr_fetch_sockets()): w stands inside an object that has id,
      * handshake and rooms; members may be added, such as "data". */
     void (*on_describe)(void *user, atr_socket *s, atr_writer *w);
@@ -227,6 +231,9 @@ ATR_API int atr_socket_recovered(const atr_socket *s);
 ATR_API int atr_socket_keep(atr_socket *s, void *kept);
 /* Takes what was left, from then on yours again; NULL: nothing. */
 ATR_API void *atr_socket_kept(atr_socket *s);
+
+/* What on_save wrote, on whichever server; empty: nothing. Of one that was recovered. */
+ATR_API atr_str atr_socket_saved(const atr_socket *s);
 
 ATR_API void atr_socket_disconnect(atr_socket *s, int close);
 

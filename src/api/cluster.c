@@ -205,3 +205,25 @@ void on_describe(struct sio_socket *inner, struct buf *json)
     buf_append(json, d.json.p, d.json.n);
     atr_writer_free(w);
 }
+
+/* --- What survives a server --- */
+
+void on_freeze(struct sio_socket *inner, struct buf *json)
+{
+    atr_namespace *n = namespace_of(inner);
+    atr_writer *w;
+    atr_data d;
+
+    if (!n || !n->handlers.on_save)
+        return;
+    w = atr_writer_new();
+    n->handlers.on_save(n->user, socket_out(inner), w);
+    d = atr_writer_data(w);
+    buf_append(json, d.json.p, d.json.n);
+    atr_writer_free(w);
+}
+
+atr_str atr_socket_saved(const atr_socket *s)
+{
+    return str_out(sio_socket_frozen(socket_in(s)));
+}

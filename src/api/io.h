@@ -68,6 +68,7 @@ void namespaces_free(atr_io *io);
 void server_asks_free(atr_io *io);
 void on_server_side(struct sio_namespace *n, const struct sio_data *data,
                     const struct request_from *to);
+void on_freeze(struct sio_socket *s, struct buf *json);
 void on_describe(struct sio_socket *s, struct buf *json);
 /* The text of an event's first element. */
 str event_name(struct sio_server *server, str token);

@@ -347,6 +347,7 @@ const struct sio_events io_events = {
     .on_forgotten = on_forgotten,
     .on_drain = on_drain,
     .on_server_side = on_server_side,
+    .on_freeze = on_freeze,
     .on_describe = on_describe,
     .on_handshake = on_handshake,
     .on_error = on_error,

@@ -78,6 +78,7 @@ struct describing {
     struct script *script;
     uint32_t slot;
     atr_writer *writer;
+    bool member; /* of an object; else the value alone */
 };
 
 static int describe_entry(lua_State *L)
@@ -99,23 +100,36 @@ static int describe_entry(lua_State *L)
     e->plain = false;
     if (failed)
         return encode_raise(e, L);
-    atr_write_key(d->writer, ATR_STR("data"));
+    if (d->member)
+        atr_write_key(d->writer, ATR_STR("data"));
     atr_write_json(d->writer, encoder_data(e).json);
     return 0;
 }
 
-static void on_describe(void *user, atr_socket *socket, atr_writer *w)
+/* Data that is no JSON is logged, and left out. */
+static void describe(const struct nsp *n, const atr_socket *socket, atr_writer *w, bool member)
 {
-    struct describing d = { ((struct nsp *)user)->script, socket_slot(socket), w };
+    struct describing d = { n->script, socket_slot(socket), w, member };
 
     if (d.slot)
-        (void)script_enter_once(d.script, describe_entry, &d); /* data that is no JSON was logged */
+        (void)script_enter_once(d.script, describe_entry, &d);
+}
+
+static void on_describe(void *user, atr_socket *socket, atr_writer *w)
+{
+    describe(user, socket, w, true);
+}
+
+static void on_save(void *user, atr_socket *socket, atr_writer *w)
+{
+    describe(user, socket, w, false);
 }
 
 void cluster_handlers(atr_namespace_handlers *h)
 {
     h->on_server_side = on_server_side;
     h->on_describe = on_describe;
+    h->on_save = on_save;
 }
 
 /* --- What scripts call --- */

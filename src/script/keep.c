@@ -40,12 +40,26 @@ void keep_data(struct script *s, atr_socket *socket)
         (void)script_enter_once(s, keep_entry, &k);
 }
 
-void restore_data(lua_State *L, atr_socket *socket)
+/* Left on another server, as JSON. */
+static void restore_saved(struct script *s, lua_State *L, const atr_socket *socket)
+{
+    atr_str saved = atr_socket_saved(socket);
+
+    if (saved.n == 0)
+        return;
+    lua_pushliteral(L, "data");
+    push_json(s, L, saved);
+    lua_rawset(L, -3);
+}
+
+void restore_data(struct script *s, lua_State *L, atr_socket *socket)
 {
     int ref = (int)(intptr_t)atr_socket_kept(socket);
 
-    if (!ref)
+    if (!ref) {
+        restore_saved(s, L, socket);
         return;
+    }
     lua_pushliteral(L, "data");
     lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
     lua_rawset(L, -3);

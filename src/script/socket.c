@@ -77,7 +77,7 @@ void socket_push(struct script *s, lua_State *L, atr_socket *socket, struct nsp 
     lua_remove(L, -2);
     atr_socket_set_user(socket, (void *)(uintptr_t)slot);
     if (atr_socket_recovered(socket))
-        restore_data(L, socket);
+        restore_data(s, L, socket);
 }
 
 static bool has_type(lua_State *L, int idx, const void *type)

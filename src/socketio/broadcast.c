@@ -39,6 +39,7 @@ struct cast {
     struct sio_outgoing packet; /* what v2 is made of */
     struct sio_server *io;
     bool is_volatile;
+    bool told; /* keeping it told the other servers */
     bool v2_differs; /* else they are sent what all are */
     uint64_t sent, dropped;
 };
@@ -99,8 +100,11 @@ static int encode_kept(struct cast *c, struct sio_namespace *n, const struct sio
     sio_stamp_make(n, NULL, t ? t->flags : 0, &stamp);
     p.offset = (str){ stamp.text, sizeof stamp.text };
     c->v2_differs = true; /* who cannot come back has no use for an offset */
-    if ((err = sio_encode(n->server, &p, false, &c->frames)) == 0)
-        sio_stamp_keep(n, &stamp, &c->frames, &to);
+    if ((err = sio_encode(n->server, &p, false, &c->frames)) < 0)
+        return err;
+    c->told = stamp.keep && n->recovery->shared;
+    if ((err = sio_stamp_keep(n, &stamp, &c->frames, &to, t ? t->flags : 0)) < 0)
+        sio_frames_free(&c->frames);
     return err;
 }
 
@@ -132,7 +136,7 @@ static int tell_others(struct sio_namespace *n, const struct sio_target *t, cons
 {
     uint64_t number;
 
-    if (!sio_clustered(n->server, t ? t->flags : 0))
+    if (c->told || !sio_clustered(n->server, t ? t->flags : 0))
         return 0;
     return sio_cluster_cast(n, t, &c->frames, NULL, 0, &number);
 }
@@ -191,6 +195,8 @@ static int emit_one(struct sio_namespace *n, const struct sio_target *t,
 
     if (n->hub.count == 0 && !sio_recovery_waits(n) && !sio_clustered(n->server, t ? t->flags : 0))
         return 0;
+    if (n->server->cluster)
+        sio_recovery_start(n); /* clients of other servers may come back */
     if (n->watch_outgoing)
         return emit_watched(n, t, data);
     if ((err = cast_init(&c, n, t, data, SIO_NO_ID)) < 0)

@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "socketio/ack.h"
+#include "socketio/cluster_session.h"
 #include "socketio/connect.h"
 #include "socketio/lifecycle.h"
 #include "socketio/partial.h"
@@ -210,8 +211,11 @@ static void deliver(struct sio_socket *s, const struct sio_packet *p, const stru
         return;
     }
     io->stats.events_in++;
-    if (p->event.p) /* 2.1: a bare 42 is accepted; it has no name that anybody could listen to */
-        io->events->on_event(s, p->event, data, p->id);
+    if (!p->event.p) /* 2.1: a bare 42 is accepted; it has no name that anybody could listen to */
+        return;
+    io->events->on_event(s, p->event, data, p->id);
+    if (io->cluster)
+        sio_session_touched(s);
 }
 
 static void on_text(struct sio_client *c, str text)

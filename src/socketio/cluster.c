@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "socketio/ack.h"
 #include "socketio/cluster_parts.h"
+#include "socketio/cluster_session.h"
 
 /* --- Whom a note concerns --- */
 
@@ -39,7 +40,7 @@ static bool wants(struct sio_cluster *c, const struct bus_message *m)
         return false;
     }
     n = map_get(&c->io->namespaces, t.nsp);
-    wanted = n && (m->kind == SIO_NOTE_SIDE || concerns(n, &t));
+    wanted = n && !(t.flags & SIO_LOCAL) && (m->kind == SIO_NOTE_SIDE || concerns(n, &t));
     sio_wire_free(&t);
     return wanted;
 }
@@ -48,8 +49,8 @@ static bool on_head(void *user, const struct bus_message *m)
 {
     struct sio_cluster *c = user;
 
-    if (c->io->closing)
-        return false;
+    if (c->io->closing || m->kind == SIO_NOTE_SENT || m->kind == SIO_NOTE_MOVED)
+        return false; /* those are for the history */
     return m->kind == SIO_NOTE_ANSWERED || wants(c, m);
 }
 
@@ -89,31 +90,39 @@ static struct sio_target target_of(const struct sio_wire_target *t)
                                 .flags = t->flags };
 }
 
-static void take_cast(struct sio_cluster *c, const struct bus_message *m, str body)
+int sio_cluster_frames(struct sio_reader *r, str body, struct sio_frames *f)
 {
     struct sio_wire_frames sizes;
+
+    if (sio_wire_read_frames(r, body.n, &sizes) < 0 || sizes.count == 0)
+        return ATR_ESYNTAX;
+    *f = (struct sio_frames){ .msgs = f->few };
+    if (sizes.count > SIO_FRAMES_FEW)
+        f->msgs = mem_alloc(sizes.count * sizeof *f->msgs);
+    for (; f->count < sizes.count; f->count++)
+        f->msgs[f->count] = sio_wire_frame(&sizes, (uint32_t)f->count, &body);
+    return 0;
+}
+
+static void take_cast(struct sio_cluster *c, const struct bus_message *m, str body)
+{
     struct sio_wire_target t;
-    struct sio_frames f = { .msgs = f.few };
+    struct sio_frames f;
     struct sio_target target;
     struct sio_reader r;
     struct sio_namespace *n = sio_cluster_read(c, m, &body, &r, &t);
 
     if (!n)
         return;
-    if (sio_wire_read_frames(&r, body.n, &sizes) < 0 || sizes.count == 0) {
-        c->stats.malformed++;
-        sio_wire_free(&t);
-        return;
-    }
-    if (sizes.count > SIO_FRAMES_FEW)
-        f.msgs = mem_alloc(sizes.count * sizeof *f.msgs);
-    for (; f.count < sizes.count; f.count++)
-        f.msgs[f.count] = sio_wire_frame(&sizes, (uint32_t)f.count, &body);
     target = target_of(&t);
-    sio_cast_received(n, &target, &f);
-    sio_frames_free(&f);
+    if (sio_cluster_frames(&r, body, &f) == 0) {
+        sio_cast_received(n, &target, &f);
+        sio_frames_free(&f);
+        c->stats.casts_in++;
+    } else {
+        c->stats.malformed++;
+    }
     sio_wire_free(&t);
-    c->stats.casts_in++;
 }
 
 static void on_message(void *user, const struct bus_message *m, struct msg *body)
@@ -121,6 +130,7 @@ static void on_message(void *user, const struct bus_message *m, struct msg *body
     struct sio_cluster *c = user;
 
     c->delivering = true;
+    c->delivered = m->number;
     if (m->kind == SIO_NOTE_CAST)
         take_cast(c, m, msg_payload(body));
     else
@@ -137,8 +147,10 @@ static void on_node(void *user, struct bus_node node, bool here)
 {
     struct sio_cluster *c = user;
 
-    if (!here)
-        sio_questions_lost(c->io, node);
+    if (here)
+        return;
+    sio_questions_lost(c->io, node);
+    sio_sessions_lost(c);
 }
 
 static const struct bus_events bus_events = { on_head, on_message, on_missed, on_node };
@@ -159,13 +171,13 @@ void sio_cluster_write(struct sio_cluster *c, const struct sio_namespace *n,
                    t->except, t->except_count);
 }
 
-int sio_cluster_cast(struct sio_namespace *n, const struct sio_target *t,
-                     const struct sio_frames *f, void (*stamp)(uint8_t *at, uint64_t number),
-                     size_t stamp_at, uint64_t *number)
+int sio_cluster_publish(struct sio_namespace *n, uint16_t kind, const struct sio_target *t,
+                        const struct sio_frames *f, void (*stamp)(uint8_t *at, uint64_t number),
+                        size_t stamp_at, uint64_t *number)
 {
     struct sio_cluster *c = n->server->cluster;
     str few[1 + SIO_FRAMES_FEW], *parts = few;
-    struct bus_note note = { .kind = SIO_NOTE_CAST, .to = BUS_TO_ALL, .stamp = stamp };
+    struct bus_note note = { .kind = kind, .to = BUS_TO_ALL, .stamp = stamp };
     int err;
 
     ASSERT(!c->delivering);
@@ -183,8 +195,17 @@ int sio_cluster_cast(struct sio_namespace *n, const struct sio_target *t,
     err = note.head.n > BUS_HEAD_MAX ? ATR_ELIMIT : bus_publish(c->exchange->bus, &note, number);
     if (parts != few)
         mem_free(parts);
+    return err;
+}
+
+int sio_cluster_cast(struct sio_namespace *n, const struct sio_target *t,
+                     const struct sio_frames *f, void (*stamp)(uint8_t *at, uint64_t number),
+                     size_t stamp_at, uint64_t *number)
+{
+    int err = sio_cluster_publish(n, SIO_NOTE_CAST, t, f, stamp, stamp_at, number);
+
     if (err == 0)
-        c->stats.casts_out++;
+        n->server->cluster->stats.casts_out++;
     return err;
 }
 
@@ -214,6 +235,7 @@ void sio_cluster_free(struct sio_server *io)
 
     if (!c)
         return;
+    sio_sessions_free(c);
     exchange_remove(c->exchange, BUS_KIND_SOCKETIO);
     sio_cluster_forget(c);
     list_remove(&c->job.link);

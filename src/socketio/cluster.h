@@ -30,21 +30,28 @@ enum {
     SIO_NOTE_DISCONNECT,
     SIO_NOTE_SIDE,     /* an event between servers; body: its JSON and attachments */
     SIO_NOTE_ANSWERED, /* a client's acknowledgement of a broadcast, to the node that asked */
+    SIO_NOTE_SENT,     /* an event to one; for the history (cluster_history.h) */
+    SIO_NOTE_MOVED,    /* a socket joined or left a room; for the history */
     SIO_ASK_FETCH = BUS_KIND_SOCKETIO + 0x40, /* who is there */
     SIO_ASK_ROOMS,
-    SIO_ASK_SIDE, /* an event between servers that is to be answered */
-    SIO_ASK_CAST, /* a broadcast that is to be acknowledged: how many clients will */
+    SIO_ASK_SIDE,    /* an event between servers that is to be answered */
+    SIO_ASK_SESSION, /* a session that this node keeps */
+    SIO_ASK_CAST,    /* a broadcast that is to be acknowledged: how many clients will */
     SIO_KINDS = 0x80
 };
 
 enum { SIO_REQUEST_TIMEOUT_MS = 5000 }; /* Socket.IO's */
 
+struct sio_sessions;
+
 struct sio_cluster {
     struct sio_server *io;
+    struct sio_sessions *sessions; /* cluster_session.h; NULL: they stay where they are */
     struct exchange *exchange;
     struct list deferred; /* of what runs application code */
     struct loop_job job;
     bool delivering;        /* inside a callback of the bus */
+    uint64_t delivered;     /* the number of the note that is delivered */
     struct buf head, front; /* scratch of what is published: a head, and what begins the body */
     struct {
         uint64_t casts_out, casts_in, controls_in, malformed, missed;

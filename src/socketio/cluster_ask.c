@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "socketio/cluster_parts.h"
+#include "socketio/cluster_session.h"
 
 #include "base/mem.h"
 #include "proto/json.h"
@@ -241,7 +242,7 @@ static void answer_nothing(struct sio_cluster *c, uint16_t what, struct request_
         sio_write_data(&bytes, &(struct sio_data){ .json = STR("[]") });
     else if (what == SIO_ASK_SIDE)
         sio_write_data(&bytes, &(struct sio_data){ .json = STR("null") });
-    else
+    else if (what != SIO_ASK_SESSION)
         sio_write_u32(&bytes, 0);
     answer(c, to, &bytes);
     buf_free(&bytes);
@@ -273,6 +274,8 @@ static void on_question(void *user, uint16_t what, struct request_from from, str
         answer_rooms(c, from, n);
     else if (what == SIO_ASK_SIDE)
         answer_side(c, from, n, &r);
+    else if (what == SIO_ASK_SESSION)
+        sio_session_give(c, from, n, &r);
     else if (what == SIO_ASK_CAST)
         sio_cluster_ask_clients(c, from, n, &target, &r);
     else

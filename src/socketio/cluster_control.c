@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-enum deferred_kind { DISCONNECT, SIDE, ROOM };
+enum deferred_kind { DISCONNECT, SIDE, ROOM, MOVE };
 
 /* Something put off: the texts lie behind it. */
 struct deferred {
@@ -18,7 +18,8 @@ struct deferred {
     uint8_t kind;
     bool close;        /* of DISCONNECT */
     uint8_t room;      /* of ROOM: enum sio_room_change */
-    uint64_t socket;   /* of DISCONNECT and ROOM: a ref; 0: none */
+    bool joined;       /* of MOVE */
+    uint64_t socket;   /* of DISCONNECT and ROOM: a ref; 0: none. Of MOVE: as of which number */
     uint32_t nsp_n, n; /* the namespace's name, and what follows it */
     char text[];
 };
@@ -137,6 +138,18 @@ void sio_cluster_defer_room(struct sio_namespace *n, enum sio_room_change what, 
           n->name, room);
 }
 
+/* The room's name follows the id, which is as long as all ids are. */
+void sio_cluster_defer_move(struct sio_namespace *n, str id, str room, bool joined, uint64_t as_of)
+{
+    struct buf both = { 0 };
+
+    buf_add(&both, id);
+    buf_add(&both, room);
+    defer(n->server->cluster, (struct deferred){ .kind = MOVE, .joined = joined, .socket = as_of },
+          n->name, buf_str(&both));
+    buf_free(&both);
+}
+
 /* --- What was put off --- */
 
 static void side(struct sio_cluster *c, struct sio_namespace *n, str body)
@@ -157,7 +170,7 @@ static void side(struct sio_cluster *c, struct sio_namespace *n, str body)
 
 static void carry_out(struct sio_cluster *c, const struct deferred *d)
 {
-    struct sio_socket *s = d->socket ? sio_socket_find(c->io, d->socket) : NULL;
+    struct sio_socket *s = d->socket && d->kind != MOVE ? sio_socket_find(c->io, d->socket) : NULL;
     struct sio_namespace *n = map_get(&c->io->namespaces, str_n(d->text, d->nsp_n));
     str text = str_n(d->text + d->nsp_n, d->n);
 
@@ -167,6 +180,10 @@ static void carry_out(struct sio_cluster *c, const struct deferred *d)
         side(c, n, text);
     else if (d->kind == ROOM && n && (s || !d->socket))
         c->io->events->on_room(n, d->room, text, s);
+    else if (d->kind == MOVE && n)
+        sio_history_publish_move(n, str_n(text.p, SIO_ID_LEN),
+                                 str_n(text.p + SIO_ID_LEN, text.n - SIO_ID_LEN), d->joined,
+                                 d->socket);
 }
 
 void sio_cluster_run(struct loop_job *job)

@@ -15,6 +15,19 @@ struct sio_namespace *sio_cluster_read(struct sio_cluster *c, const struct bus_m
 void sio_cluster_write(struct sio_cluster *c, const struct sio_namespace *n,
                        const struct sio_target *t);
 
+/* cluster.c: the frames of a packet; *r stands behind the target. 0 or ATR_ESYNTAX. */
+int sio_cluster_frames(struct sio_reader *r, str body, struct sio_frames *f) MUST_CHECK;
+/* cluster.c: publishes a packet. As sio_cluster_cast(). */
+int sio_cluster_publish(struct sio_namespace *n, uint16_t kind, const struct sio_target *t,
+                        const struct sio_frames *f, void (*stamp)(uint8_t *at, uint64_t number),
+                        size_t stamp_at, uint64_t *number) MUST_CHECK;
+
+/* cluster_control.c: a socket moved while the bus delivered the note as_of. */
+void sio_cluster_defer_move(struct sio_namespace *n, str id, str room, bool joined, uint64_t as_of);
+/* cluster_history.c: publishes that. as_of 0: now. */
+void sio_history_publish_move(struct sio_namespace *n, str id, str room, bool joined,
+                              uint64_t as_of);
+
 /* cluster_control.c: a note that changes something, or is put off. */
 void sio_cluster_control(struct sio_cluster *c, const struct bus_message *m, str body);
 /* The job that does what was put off. */

@@ -18,6 +18,7 @@
 
 #include "base/mem.h"
 #include "proto/json.h"
+#include "socketio/cluster_session.h"
 #include "socketio/encode.h"
 #include "socketio/lifecycle.h"
 #include "socketio/recovery.h"
@@ -248,7 +249,8 @@ bool sio_decision_open(const struct sio_server *io, sio_decision d)
     return id_get(&io->decisions, d) != NULL;
 }
 
-void sio_connect(struct sio_client *c, str nsp, str auth)
+/* As one who comes back, if the session is here; else as somebody new. */
+static void connect_here(struct sio_client *c, str nsp, str auth)
 {
     struct sio_server *io = sio_client_server(c);
     struct sio_namespace *n = map_get(&io->namespaces, nsp);
@@ -281,4 +283,31 @@ void sio_connect(struct sio_client *c, str nsp, str auth)
     else
         k->parent = parent_after(io, &io->parents);
     run(k);
+}
+
+void sio_connect(struct sio_client *c, str nsp, str auth)
+{
+    struct sio_server *io = sio_client_server(c);
+    struct sio_namespace *n = io->cluster && auth.n ? map_get(&io->namespaces, nsp) : NULL;
+    struct sio_connect *k;
+
+    if (!n || !io->options.recovery.enabled || sio_is_v2(c) ||
+        c->memberships >= io->options.namespaces_max || !sio_session_elsewhere(n, auth)) {
+        connect_here(c, nsp, auth);
+        return;
+    }
+    k = connect_new(c, nsp, auth);
+    c->memberships++;
+    k->decision = id_add(&io->decisions, k);
+    sio_session_fetch(n, auth, k->decision);
+}
+
+void sio_connect_resumed(struct sio_server *io, uint64_t ticket)
+{
+    struct sio_connect *k = id_get(&io->decisions, ticket);
+
+    if (!k)
+        return; /* the client has left: the session waits for it here */
+    connect_free(k);
+    connect_here(k->client, k->nsp, k->auth);
 }

@@ -9,6 +9,8 @@
 
 /* Takes a CONNECT up. auth: the payload's text or empty. */
 void sio_connect(struct sio_client *c, str nsp, str auth);
+/* The session that it asks for is here now, or is not to be had. */
+void sio_connect_resumed(struct sio_server *io, uint64_t ticket);
 /* Whether a CONNECT for nsp is on its way, or has led to a socket that is there. */
 bool sio_connect_known(const struct sio_client *c, str nsp);
 /* Forgets the one that would have connected s. */

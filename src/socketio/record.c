@@ -16,6 +16,8 @@
 #include "base/random.h"
 #include "proto/json.h"
 #include "socketio/client.h"
+#include "socketio/cluster_history.h"
+#include "socketio/cluster_session.h"
 #include "socketio/lifecycle.h"
 
 /* Records of clients that are away may take this part of what the stream may. */
@@ -46,8 +48,9 @@ void sio_record_new(struct sio_recovery *r, struct sio_socket *s)
     rec->in = r;
     rec->socket = s;
     rec->state = SIO_RECORD_JOINING;
-    rec->cursor = rec->after = r->stream.last;
+    rec->cursor = rec->after = sio_recovery_last(r);
     list_init(&rec->link);
+    list_init(&rec->touched);
     memcpy(rec->id, s->id, SIO_ID_LEN);
     random_name(rec->pid, SIO_ID_LEN);
     map_put(&r->by_pid, pid_of(rec), rec);
@@ -78,7 +81,10 @@ static void record_free(struct sio_record *rec)
     (void)map_remove(&rec->in->by_pid, pid_of(rec));
     if (rec->socket)
         ((struct sio_recoverable *)rec->socket)->record = NULL;
+    sio_session_forgotten(rec);
+    list_remove(&rec->touched);
     forget_rooms(rec);
+    mem_free(rec->frozen);
     mem_free(rec);
 }
 
@@ -193,12 +199,14 @@ void sio_record_save(struct sio_socket *s, const char *reason)
 
     if (!rec || io->closing || !comes_back_from(reason))
         return;
+    sio_session_settle(s);
     pack_rooms(rec, s);
     rec->ended_ms = now;
     if (now - rec->joined_ms >= beat)
         rec->safe_ms = now - beat;
     io->stats.recovery_saved++;
     save(rec);
+    sio_session_changed(rec);
 }
 
 void sio_record_abandoned(struct sio_socket *s)
@@ -269,28 +277,58 @@ static void send_missed(void *arg, struct msg *const *msgs, size_t n)
     (void)eio_session_send(&m->to->session, msgs, n); /* a full queue ends the session */
 }
 
-static size_t each_missed(const struct sio_record *rec,
-                          void (*fn)(void *arg, struct msg *const *msgs, size_t n),
-                          struct missed *m)
+/* Whom the record is, for those who look for what it missed. Free with mem_free(). */
+static str *reader_of(const struct sio_record *rec, struct hub_reader *out)
 {
-    struct hub_reader reader = { .name = { rec->id, SIO_ID_LEN } };
-    str *rooms, room;
-    size_t at = 0, found;
+    str *rooms, *at, room;
+    size_t pos = 0;
 
-    while (next_room(rec, &at, &room))
-        reader.group_count++;
-    reader.groups = rooms = mem_alloc((reader.group_count + 1) * sizeof *rooms);
-    for (at = 0; next_room(rec, &at, rooms); rooms++)
+    *out = (struct hub_reader){ .name = { rec->id, SIO_ID_LEN } };
+    while (next_room(rec, &pos, &room))
+        out->group_count++;
+    out->groups = rooms = at = mem_alloc((out->group_count + 1) * sizeof *rooms);
+    for (pos = 0; next_room(rec, &pos, at); at++)
         continue;
-    found = hub_stream_each(&rec->in->stream, rec->after, &reader, fn, m);
-    mem_free((str *)(uintptr_t)reader.groups);
-    return found;
+    return rooms;
+}
+
+static void count_all_missed(const struct sio_record *rec, struct missed *m)
+{
+    struct hub_reader reader;
+    str *rooms = reader_of(rec, &reader);
+    struct sio_missed all;
+
+    if (rec->in->shared) {
+        sio_history_count(rec->in->nsp, rec->after, &reader, &all);
+        m->packets = all.packets;
+        m->bytes = all.bytes;
+    } else {
+        hub_stream_each(&rec->in->stream, rec->after, &reader, count_missed, m);
+    }
+    mem_free(rooms);
+}
+
+static void send_all_missed(const struct sio_record *rec, struct missed *m)
+{
+    struct hub_reader reader;
+    str *rooms = reader_of(rec, &reader);
+
+    if (!rec->in->shared)
+        hub_stream_each(&rec->in->stream, rec->after, &reader, send_missed, m);
+    else if (!sio_history_each(rec->in->nsp, rec->after, &reader, send_missed, m))
+        server_of(rec)->stats.recovery_gaps++; /* it was whole when it was claimed */
+    mem_free(rooms);
+}
+
+static bool holds(const struct sio_record *rec)
+{
+    return rec->in->shared ? sio_history_holds(rec->in->nsp, rec->after, rec->safe_ms)
+                           : hub_stream_holds(&rec->in->stream, rec->after, rec->safe_ms);
 }
 
 /* Whether all that it missed is still there, and no more than a connection may be sent. */
 static bool can_catch_up(struct sio_record *rec, str offset)
 {
-    const struct hub_stream *s = &rec->in->stream;
     struct missed m = { 0 };
     uint64_t number = 0;
 
@@ -304,9 +342,9 @@ static bool can_catch_up(struct sio_record *rec, str offset)
         break;
     }
     rec->after = number > rec->cursor ? number : rec->cursor;
-    if (!hub_stream_holds(s, rec->after, rec->safe_ms))
+    if (!holds(rec))
         return false;
-    each_missed(rec, count_missed, &m);
+    count_all_missed(rec, &m);
     return m.bytes < server_of(rec)->engine.options.queue_bytes_max / 2 &&
            m.packets < EIO_MSGS_MAX / 2;
 }
@@ -325,7 +363,7 @@ static struct sio_record *find_saved(struct sio_namespace *n, const struct sio_c
 
     if (rec && rec->state == SIO_RECORD_LIVE && !just_came_back(rec)) {
         cut_old(rec, c);
-        rec = n->gone || c->closing ? NULL : map_get(&n->recovery->by_pid, pid);
+        rec = n->gone || (c && c->closing) ? NULL : map_get(&n->recovery->by_pid, pid);
     }
     return rec && rec->state == SIO_RECORD_SAVED ? rec : NULL;
 }
@@ -409,14 +447,112 @@ void sio_record_joined(struct sio_socket *s)
     rec->state = SIO_RECORD_LIVE;
     rec->joined_ms = io->engine.loop->now_ms;
     if (!s->recovered) {
-        rec->cursor = rec->in->stream.last;
+        rec->cursor = sio_recovery_last(rec->in);
+        sio_session_changed(rec);
         return;
     }
-    each_missed(rec, send_missed, &m);
+    send_all_missed(rec, &m);
     note_moves(rec, s);
     forget_rooms(rec);
+    sio_session_changed(rec);
     io->stats.recoveries++;
     io->stats.recovery_packets += m.packets;
+}
+
+/* --- Crossing servers --- */
+
+static void write_room(void *arg, str room)
+{
+    sio_write_str(arg, room);
+}
+
+void sio_record_write(const struct sio_record *rec, struct buf *out)
+{
+    struct buf rooms = { 0 };
+    size_t at = 0;
+    str room;
+
+    if (rec->state == SIO_RECORD_LIVE)
+        sio_socket_rooms(rec->socket, write_room, &rooms);
+    while (rec->state != SIO_RECORD_LIVE && next_room(rec, &at, &room))
+        sio_write_str(&rooms, room);
+    buf_append(out, rec->id, SIO_ID_LEN);
+    sio_write_u64(out, rec->cursor);
+    sio_write_u64(out, rec->joined_ms);
+    sio_write_u64(out, rec->state == SIO_RECORD_SAVED ? rec->ended_ms : 0);
+    sio_write_u64(out, rec->safe_ms);
+    sio_write_str(out, buf_str(&rooms));
+    sio_write_str(out, str_n(rec->frozen, rec->frozen_n));
+    buf_free(&rooms);
+}
+
+/* Rooms are written as they are packed: a length, the name, and so on. */
+static bool rooms_are_whole(str rooms)
+{
+    struct sio_reader r = { rooms.p, rooms.p + rooms.n, false };
+
+    while (r.at < r.end && !r.broken)
+        (void)sio_read_str(&r);
+    return !r.broken;
+}
+
+struct sio_record *sio_record_read(struct sio_recovery *r, str pid, struct sio_reader *in)
+{
+    uint64_t now = r->nsp->server->engine.loop->now_ms, beat = sio_heartbeat_ms(r->nsp->server);
+    struct sio_record *rec = mem_zalloc(sizeof *rec);
+    str rooms, frozen;
+
+    list_init(&rec->link);
+    list_init(&rec->touched);
+    rec->in = r;
+    for (int i = 0; i < SIO_ID_LEN; i++)
+        rec->id[i] = (char)sio_read_u8(in);
+    memcpy(rec->pid, pid.p, SIO_ID_LEN);
+    rec->cursor = rec->after = sio_read_u64(in);
+    rec->joined_ms = sio_read_u64(in);
+    rec->ended_ms = sio_read_u64(in);
+    rec->safe_ms = sio_read_u64(in);
+    rooms = sio_read_str(in);
+    frozen = sio_read_str(in);
+    if (in->broken || !rooms_are_whole(rooms)) {
+        mem_free(rec);
+        return NULL;
+    }
+    if (rec->ended_ms == 0) {
+        rec->ended_ms = now;
+        rec->safe_ms = now - rec->joined_ms >= beat ? now - beat : 0;
+    }
+    rec->rooms = rooms.n ? mem_dup(rooms.p, rooms.n) : NULL;
+    rec->rooms_bytes = rooms.n;
+    rec->frozen = frozen.n ? mem_dup(frozen.p, frozen.n) : NULL;
+    rec->frozen_n = (uint32_t)frozen.n;
+    map_put(&r->by_pid, pid_of(rec), rec);
+    r->nsp->population++; /* it stands for a socket */
+    save(rec);
+    return rec;
+}
+
+struct sio_record *sio_record_take(struct sio_namespace *n, str pid)
+{
+    return find_saved(n, NULL, pid);
+}
+
+void sio_record_release(struct sio_record *rec)
+{
+    struct sio_namespace *n = rec->in->nsp;
+    bool alone = rec->socket == NULL; /* else the socket is counted, and still to go */
+
+    unsave(rec);
+    record_free(rec);
+    if (alone)
+        sio_namespace_shrink(n);
+}
+
+str sio_socket_frozen(const struct sio_socket *s)
+{
+    const struct sio_record *rec = sio_record_of(s);
+
+    return rec ? str_n(rec->frozen, rec->frozen_n) : (str){ 0 };
 }
 
 /* --- What the application keeps --- */

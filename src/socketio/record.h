@@ -17,5 +17,21 @@ uint64_t sio_heartbeat_ms(const struct sio_server *io);
 void sio_recovery_clean_later(struct sio_recovery *r);
 /* Forgets a saved record. true: its namespace was cleaned up, r with it. */
 bool sio_record_drop(struct sio_record *rec);
+/* The number of the latest packet that is kept. */
+uint64_t sio_recovery_last(const struct sio_recovery *r);
+
+/* --- For cluster_session.c: records that cross servers --- */
+
+/* Appends all that makes a record; its namespace and pid are the caller's to write. */
+void sio_record_write(const struct sio_record *rec, struct buf *out);
+/* A saved record of that pid, which is new here; one that was live lost its connection now. NULL:
+ * there is no sense in what was written. */
+struct sio_reader;
+struct sio_record *sio_record_read(struct sio_recovery *r, str pid, struct sio_reader *in);
+/* The saved record of a pid, its connection cut if it had one. NULL: there is none. Callbacks run.
+ */
+struct sio_record *sio_record_take(struct sio_namespace *n, str pid);
+/* Somebody else has it now. */
+void sio_record_release(struct sio_record *rec);
 
 #endif

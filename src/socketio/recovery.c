@@ -22,6 +22,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "socketio/cluster_history.h"
+#include "socketio/cluster_session.h"
 #include "socketio/lifecycle.h"
 #include "socketio/record.h"
 
@@ -82,6 +84,29 @@ void sio_recovery_clean_later(struct sio_recovery *r)
 
 /* --- Life --- */
 
+static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_abcdefghijklmnopqrstuvwxyz";
+
+/* All servers that share a history have its epoch. */
+static void make_epoch(struct sio_recovery *r)
+{
+    struct sio_server *io = r->nsp->server;
+    uint64_t shared;
+
+    r->shared = sio_has_history(io);
+    if (!r->shared) {
+        random_name(r->epoch, sizeof r->epoch);
+        return;
+    }
+    shared = io->cluster->exchange->bus->ops->epoch(io->cluster->exchange->bus);
+    for (size_t i = 0; i < sizeof r->epoch; i++)
+        r->epoch[i] = digits[shared >> (6 * i) & 63];
+}
+
+uint64_t sio_recovery_last(const struct sio_recovery *r)
+{
+    return r->shared ? sio_history_last(r->nsp) : r->stream.last;
+}
+
 void sio_recovery_start(struct sio_namespace *n)
 {
     const struct sio_recovery_options *o = &n->server->options.recovery;
@@ -94,7 +119,7 @@ void sio_recovery_start(struct sio_namespace *n)
     list_init(&r->saved);
     hub_stream_init(&r->stream, o->bytes_max);
     timer_init(&r->cleaner, on_clean);
-    random_name(r->epoch, sizeof r->epoch);
+    make_epoch(r);
     n->recovery = r;
 }
 
@@ -124,13 +149,19 @@ void sio_recovery_free(struct sio_namespace *n)
 
 /* --- Offsets: the epoch, then eight digits of base 64 --- */
 
-static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_abcdefghijklmnopqrstuvwxyz";
+enum { NUMBER_LEN = SIO_OFFSET_LEN - SIO_EPOCH_LEN };
+
+/* Also under the lock of the bus's history. */
+static void write_number(uint8_t *at, uint64_t number)
+{
+    for (int i = NUMBER_LEN - 1; i >= 0; i--, number >>= 6)
+        at[i] = (uint8_t)digits[number & 63];
+}
 
 static void write_offset(const struct sio_recovery *r, uint64_t number, char *out)
 {
     memcpy(out, r->epoch, SIO_EPOCH_LEN);
-    for (int i = SIO_OFFSET_LEN - 1; i >= SIO_EPOCH_LEN; i--, number >>= 6)
-        out[i] = digits[number & 63];
+    write_number((uint8_t *)out + SIO_EPOCH_LEN, number);
 }
 
 enum sio_offset_kind sio_offset_read(const struct sio_recovery *r, str text, uint64_t *out)
@@ -165,18 +196,62 @@ void sio_stamp_make(const struct sio_namespace *n, const struct sio_socket *s, u
     bool joining = rec && rec->state == SIO_RECORD_JOINING;
 
     out->keep = !(flags & SIO_VOLATILE) && !joining;
-    write_offset(r, joining ? rec->after : r->stream.last + out->keep, out->text);
+    write_offset(r, joining ? rec->after : sio_recovery_last(r) + out->keep, out->text);
 }
 
-void sio_stamp_keep(const struct sio_namespace *n, const struct sio_stamp *stamp,
-                    const struct sio_frames *f, const struct hub_audience *to)
+/* Whom it went to, as others are told; the sender counts as an exception, by name. */
+static int publish(struct sio_namespace *n, const struct hub_audience *to, unsigned flags,
+                   const struct sio_frames *f, size_t stamp_at, uint64_t *number)
+{
+    enum { FEW = 8 };
+    str few[FEW], *except = few;
+    struct sio_target t = { .rooms = to->groups, .room_count = to->group_count, .flags = flags };
+    int err;
+
+    if (to->only.n)
+        return sio_history_sent(n, to->only, f, write_number, stamp_at, number);
+    if (to->except_count + 1 > FEW)
+        except = mem_alloc((to->except_count + 1) * sizeof *except);
+    for (size_t i = 0; i < to->except_count; i++)
+        except[i] = to->except[i];
+    t.except = except;
+    t.except_count = to->except_count;
+    if (to->sender.n)
+        except[t.except_count++] = to->sender;
+    err = sio_cluster_cast(n, &t, f, write_number, stamp_at, number);
+    if (except != few)
+        mem_free(except);
+    return err;
+}
+
+/* The packet's text ends with the offset, a quote and a bracket. */
+static int keep_shared(struct sio_namespace *n, struct sio_stamp *stamp, struct sio_frames *f,
+                       const struct hub_audience *to, unsigned flags)
+{
+    struct msg *text = f->msgs[0];
+    size_t at = text->len - (NUMBER_LEN + sizeof "\"]" - 1);
+    uint64_t number;
+    int err = publish(n, to, flags, f, at, &number);
+
+    if (err < 0)
+        return err;
+    write_number(text->data + at, number);
+    write_number((uint8_t *)stamp->text + SIO_EPOCH_LEN, number);
+    return 0;
+}
+
+int sio_stamp_keep(struct sio_namespace *n, struct sio_stamp *stamp, struct sio_frames *f,
+                   const struct hub_audience *to, unsigned flags)
 {
     struct sio_recovery *r = n->recovery;
 
     if (!stamp->keep)
-        return;
+        return 0;
+    if (r->shared)
+        return keep_shared(n, stamp, f, to, flags);
     hub_stream_add(&r->stream, loop_of(r)->now_ms, f->msgs, f->count, to);
     sio_recovery_clean_later(r);
+    return 0;
 }
 
 void sio_recovery_moved(const struct sio_socket *s, str room, bool joined)
@@ -185,6 +260,11 @@ void sio_recovery_moved(const struct sio_socket *s, str room, bool joined)
 
     if (!rec || rec->state != SIO_RECORD_LIVE) /* while it joins: see note_moves() */
         return;
+    if (rec->in->shared) {
+        sio_history_moved(s->nsp, sio_socket_id(s), room, joined);
+        sio_session_changed(rec);
+        return;
+    }
     hub_stream_moved(&rec->in->stream, loop_of(rec->in)->now_ms, sio_socket_id(s), room, joined);
     sio_recovery_clean_later(rec->in);
 }

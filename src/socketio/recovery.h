@@ -5,6 +5,9 @@
  * socket of such a namespace has a record, which outlives the socket. Without, there is nothing but
  * a NULL in the namespace.
  *
+ * In a cluster whose bus has a history, that takes the place of the namespace's own stream, and
+ * offsets are its numbers: see cluster_history.h and cluster_session.h.
+ *
  * Every event carries an offset behind its arguments, which clients give back; but those that want
  * an acknowledgement, because there the last argument is the function that answers.
  *
@@ -27,6 +30,7 @@ struct sio_recovery {
     size_t saved_bytes;   /* a peer makes them grow, so they are bounded like the stream */
     struct timer cleaner; /* runs while there is something to forget */
     char epoch[SIO_EPOCH_LEN]; /* tells our offsets from those of a server before us */
+    bool shared;               /* the bus's history serves, and stream stays empty */
 };
 
 enum sio_record_state {
@@ -46,6 +50,9 @@ struct sio_record {
     uint64_t safe_ms; /* what was sent before had arrived when the connection was lost */
     char *rooms;      /* while there is no connected socket: lengths and names */
     size_t rooms_bytes;
+    struct list touched; /* cluster_session.c: its data is to be looked at; else linked to itself */
+    char *frozen;        /* JSON: its data when that was last looked at; NULL: none */
+    uint32_t frozen_n;
     uint8_t state; /* enum sio_record_state */
     char id[SIO_ID_LEN], pid[SIO_ID_LEN];
 };
@@ -102,9 +109,11 @@ struct sio_stamp {
 };
 void sio_stamp_make(const struct sio_namespace *n, const struct sio_socket *s, unsigned flags,
                     struct sio_stamp *out);
-/* Keeps the packet that carries the stamp. Nothing may be stamped between the two. */
-void sio_stamp_keep(const struct sio_namespace *n, const struct sio_stamp *stamp,
-                    const struct sio_frames *f, const struct hub_audience *to);
+/* Keeps the packet that carries the stamp. Nothing may be stamped between the two. When history is
+ * shared this tells the other servers, and the stamp and f (which nobody else holds yet) get the
+ * number that only then is known. 0, or what the bus says. */
+int sio_stamp_keep(struct sio_namespace *n, struct sio_stamp *stamp, struct sio_frames *f,
+                   const struct hub_audience *to, unsigned flags) MUST_CHECK;
 /* The socket joined or left a room. */
 void sio_recovery_moved(const struct sio_socket *s, str room, bool joined);
 

@@ -68,6 +68,8 @@ struct sio_events {
      * sio_server_side_answer(), to be copied; NULL: nobody does. */
     void (*on_server_side)(struct sio_namespace *n, const struct sio_data *data,
                            const struct request_from *to);
+    /* The data of a socket, which is to survive its server: appends JSON, or nothing. */
+    void (*on_freeze)(struct sio_socket *s, struct buf *json);
     /* What another server is told of a socket: appends a JSON object. */
     void (*on_describe)(struct sio_socket *s, struct buf *json);
     /* Engine.IO's allowRequest and connection_error; NULL as there. */
@@ -85,6 +87,8 @@ struct sio_stats {
     uint64_t recovery_unknown; /* asked for a session that was not (or no longer) theirs to have */
     uint64_t recovery_gaps;    /* asked for more than was kept */
     uint64_t recovery_saved, recovery_expired; /* lost their connection; did not come back */
+    uint64_t recovery_inherited; /* from servers that died */
+    uint64_t recovery_given;     /* to servers that their clients came to */
     uint64_t recovery_evicted; /* came back before their old connection was noticed to be lost */
     uint64_t limits_hit;       /* rooms_max, namespaces_max; emits with more than attachments_max */
 };

@@ -277,7 +277,10 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
         return sio_send(s->client, &p, flags);
     if ((err = sio_encode(io, &p, false, &f)) < 0)
         return err;
-    sio_stamp_keep(s->nsp, &stamp, &f, &to);
+    if ((err = sio_stamp_keep(s->nsp, &stamp, &f, &to, flags)) < 0) {
+        sio_frames_free(&f);
+        return err;
+    }
     err = eio_session_send(&s->client->session, f.msgs, f.count);
     sio_frames_free(&f);
     return err;

@@ -108,6 +108,9 @@ void sio_socket_rooms(const struct sio_socket *s, void (*fn)(void *arg, str room
 int sio_socket_keep(struct sio_socket *s, void *data);
 /* Takes what was left; NULL: nothing. */
 void *sio_socket_kept(struct sio_socket *s);
+/* JSON of its data as another server left it, or as it was last looked at (on_freeze); empty: none.
+ */
+str sio_socket_frozen(const struct sio_socket *s);
 /* close: the whole connection, else this namespace only. A no-op unless connected. */
 void sio_socket_disconnect(struct sio_socket *s, bool close);
 

@@ -3,93 +3,19 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "socketio/cluster.h"
+#include "nodes.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "bus/ring_bus.h"
-#include "rig.h"
-
-enum { NODES = 3 };
-
-static struct node {
-    struct rig rig;
-    struct board board;
-    struct peers peers;
-    struct ring_bus bus;
-    struct exchange exchange;
-    bool open;
-} nodes[NODES];
-static struct peer a, b, c; /* a client of each */
-static int board_fd, fds_before;
-static char folder[64];
-
-static void on_peer(void *user, unsigned slot, uint32_t generation, bool here)
-{
-    ring_bus_on_peer(&((struct node *)user)->bus, slot, generation, here);
-}
-
-static const struct peers_events peers_events = { .on_peer = on_peer };
-
-static void settle(void)
-{
-    for (int k = 0; k < 4; k++)
-        for (int i = 0; i < NODES; i++)
-            if (nodes[i].open)
-                rig_settle(&nodes[i].rig);
-}
-
-static void node_open(int i)
-{
-    struct node *n = &nodes[i];
-    char why[ATR_WHY_MAX] = "";
-
-    rig_open(&n->rig, NULL);
-    n->rig.fds = -1;
-    assert_int_equal(board_open(&n->board, fcntl(board_fd, F_DUPFD_CLOEXEC, 0), why), 0);
-    assert_int_equal(
-        peers_open(&n->peers, &n->rig.loop, &n->board, folder, 0, &peers_events, n, why), 0);
-    exchange_init(&n->exchange, &n->rig.loop);
-    ring_bus_open(&n->bus, &n->peers, &exchange_events, &n->exchange);
-    exchange_use(&n->exchange, &n->bus.base);
-    sio_cluster_open(&n->rig.io, &n->exchange);
-    n->open = true;
-}
-
-static void node_close(int i)
-{
-    struct node *n = &nodes[i];
-
-    if (!n->open)
-        return;
-    sio_cluster_free(&n->rig.io);
-    exchange_fini(&n->exchange);
-    n->bus.base.ops->close(&n->bus.base);
-    peers_close(&n->peers);
-    board_close(&n->board);
-    rig_settle(&n->rig);
-    rig_close(&n->rig);
-    n->open = false;
-}
+static struct peer a, b, c; /* a client of each node */
 
 static int set_up(void **state)
 {
-    char why[ATR_WHY_MAX];
     struct peer *clients[] = { &a, &b, &c };
 
     (void)state;
-    fds_before = fd_count();
-    strcpy(folder, "/tmp/atrium-sio-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    board_fd = board_create(&(struct board_options){ 1 << 20, 4096, 8192 }, why);
-    for (int i = 0; i < NODES; i++)
-        node_open(i);
-    settle();
+    nodes_open(NULL);
     for (int i = 0; i < NODES; i++)
         peer_join(clients[i], &nodes[i].rig);
-    settle();
+    nodes_settle();
     return 0;
 }
 
@@ -101,27 +27,13 @@ static int tear_down(void **state)
     for (int i = 0; i < NODES; i++)
         if (nodes[i].open)
             peer_close(clients[i]);
-    for (int i = 0; i < NODES; i++)
-        node_close(i);
-    close(board_fd);
-    assert_int_equal(rmdir(folder), 0);
-    assert_int_equal(fd_count(), fds_before);
+    nodes_close();
     return 0;
-}
-
-static struct sio_namespace *main_of(int i)
-{
-    return nodes[i].rig.main;
-}
-
-static struct sio_socket *socket_of(int i)
-{
-    return nodes[i].rig.last;
 }
 
 #define assert_all_heard(at_a, at_b, at_c)                                                         \
     do {                                                                                           \
-        settle();                                                                                  \
+        nodes_settle();                                                                            \
         assert_heard(&a, at_a);                                                                    \
         assert_heard(&b, at_b);                                                                    \
         assert_heard(&c, at_c);                                                                    \
@@ -210,7 +122,7 @@ static void test_one_order_for_all(void **state)
         struct sio_data d = { .json = str_of(text) };
         sio_emit(main_of(i % 2), NULL, &d);
     }
-    settle();
+    nodes_settle();
     for (int i = 0; i < 3; i++) {
         peer_hear(clients[i]);
         buf_byte(&clients[i]->heard, 0);
@@ -225,7 +137,7 @@ static void test_one_order_for_all(void **state)
     sio_emit(main_of(1), NULL, DATA("[\"theirs\"]"));
     sio_emit(main_of(0), NULL, DATA("[\"mine\"]"));
     sio_socket_emit(socket_of(0), DATA("[\"alone\"]"), 0);
-    settle();
+    nodes_settle();
     assert_heard(&a, "42[\"theirs\"] 42[\"mine\"] 42[\"alone\"]");
 }
 
@@ -253,7 +165,7 @@ static void test_listeners_of_rooms_are_told_later(void **state)
     sio_emit(main_of(1), NULL, DATA("[\"x\"]"));
     assert_true(sio_socket_in(socket_of(1), r));
     assert_int_equal(nodes[1].rig.log.len, 0);
-    settle();
+    nodes_settle();
     assert_log(&nodes[1].rig, "CJ");
 }
 
@@ -261,7 +173,7 @@ static void test_disconnects_everywhere(void **state)
 {
     (void)state;
     sio_disconnect_sockets(main_of(0), NULL, false);
-    settle();
+    nodes_settle();
     assert_log(&nodes[2].rig,
                "leaving(/,server namespace disconnect) left(/,server namespace disconnect)");
     assert_all_heard("41", "41", "41");
@@ -271,7 +183,7 @@ static void test_events_between_servers(void **state)
 {
     (void)state;
     assert_int_equal(sio_server_side_emit(main_of(0), DATA("[\"tick\",7]")), 0);
-    settle();
+    nodes_settle();
     assert_log(&nodes[0].rig, "");
     assert_log(&nodes[1].rig, "side(/,[\"tick\",7])");
     assert_log(&nodes[2].rig, "side(/,[\"tick\",7])");
@@ -305,7 +217,7 @@ static void test_asks_servers(void **state)
     (void)state;
     assert_int_equal(sio_server_side_ask(main_of(0), DATA("[\"q\"]"), 0, on_collected, &g), 0);
     assert_int_equal(g.calls, 0);
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 1);
     assert_int_equal(g.err, 0);
     assert_string_equal(g.text, "\"yes\"\"yes\"");
@@ -323,7 +235,7 @@ static void test_fetches_sockets_and_rooms(void **state)
     assert_int_equal(sio_fetch(main_of(0), NULL, 0, on_collected, &g), 0);
     assert_int_equal(sio_fetch(main_of(0), &in_r, 0, on_collected, &h), 0);
     assert_int_equal(sio_fetch_rooms(main_of(0), 0, on_collected, &i), 0);
-    settle();
+    nodes_settle();
     assert_int_equal(g.count, 2);
     assert_int_equal(h.count, 1);
     assert_string_equal(h.text, "{\"rooms\":1}");
@@ -339,13 +251,13 @@ static void test_a_server_that_goes_is_missing(void **state)
     (void)state;
     nodes[1].rig.hold = nodes[2].rig.hold = true; /* nobody answers */
     assert_int_equal(sio_server_side_ask(main_of(0), DATA("[\"q\"]"), 60000, on_collected, &g), 0);
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 0);
     peer_close(&b);
     node_close(1);
     peer_close(&c);
     node_close(2);
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 1);
     assert_int_equal(g.err, ATR_ECLOSED);
     assert_int_equal(g.missing, 2);
@@ -369,17 +281,17 @@ static void test_all_clients_acknowledge(void **state)
 
     (void)state;
     assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 60000, on_answers, &g), 0);
-    settle();
+    nodes_settle();
     assert_heard(&a, "420[\"q\"]");
     assert_heard(&b, "420[\"q\"]");
     peer_say(&b, "430[\"from b\"]");
-    settle();
+    nodes_settle();
     peer_say(&a, "430[\"from a\"]");
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 0);
     peer_say(&c, "430[\"from c\",2]");
     peer_say(&c, "430[\"again\"]");
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 1);
     assert_int_equal(g.err, 0);
     assert_int_equal(g.expected, 3);
@@ -392,11 +304,11 @@ static void test_clients_that_leave_do_not_acknowledge(void **state)
 
     (void)state;
     assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 0, on_answers, &g), 0);
-    settle();
+    nodes_settle();
     peer_say(&a, "430[1]");
     peer_say(&b, "430[2]");
     peer_say(&c, "41");
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 1);
     assert_int_equal(g.err, ATR_ECLOSED);
     assert_int_equal(g.count, 2);
@@ -410,14 +322,14 @@ static void test_a_server_goes_before_its_clients_answer(void **state)
 
     (void)state;
     assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 60000, on_answers, &g), 0);
-    settle();
+    nodes_settle();
     peer_say(&a, "430[1]");
     peer_say(&b, "430[2]");
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 0);
     peer_close(&c);
     node_close(2);
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 1);
     assert_int_equal(g.err, ATR_ECLOSED);
     assert_string_equal(g.text, "12");
@@ -431,7 +343,7 @@ static void test_nobody_to_acknowledge(void **state)
 
     (void)state;
     assert_int_equal(sio_emit_ack(main_of(0), &t, DATA("[\"q\"]"), 60000, on_answers, &g), 0);
-    settle();
+    nodes_settle();
     assert_int_equal(g.calls, 1);
     assert_int_equal(g.err, 0);
     assert_int_equal(g.expected, 0);
