@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { until } from "../interop/support/wait.mjs";
@@ -41,25 +41,28 @@ async function play(one, program, visitor) {
 /* operations.test.mjs has the rest. */
 const played = (page) => cases(page).filter((one) => one.server.length + one.client.length && !one.proxy.length);
 
-for (const page of pages()) {
-  for (const one of played(page)) {
-    const visitors = [...one.client, ...one.file.filter((file) => file.words.includes("open"))];
-    for (const program of one.server)
-      for (const visitor of visitors.length ? visitors : [null])
-        test(`${page} ${one.name}: ${program.lang} server at line ${program.line}, ${visitor ? `${visitor.lang} client at line ${visitor.line}` : "alone"}`, async () => {
-          await play(one, program, visitor);
-        });
-  }
-  test(`${page}: every program is run, or says that it is not`, () => {
-    for (const block of blocks(page).filter(({ lang }) => STRICT.test(page) && PROGRAMS.includes(lang)))
-      assert.ok(block.words.includes("untested") || parts(block).length, `${where(block)} is not run`);
+/* Mostly waiting, and each in a folder and on ports of its own: several at once. */
+describe("cases", { concurrency: 4 }, () => {
+  for (const page of pages()) {
     for (const one of played(page)) {
-      assert.ok(one.server.length, `${page}: the case ${one.name} has no server`);
-      assert.ok(one.output.length <= 1 && one.log.length <= 1, `${page}: the case ${one.name} has several outputs`);
-      assert.ok(one.output.length || one.log.length, `${page}: nobody looks at what ${one.name} does`);
+      const visitors = [...one.client, ...one.file.filter((file) => file.words.includes("open"))];
+      for (const program of one.server)
+        for (const visitor of visitors.length ? visitors : [null])
+          test(`${page} ${one.name}: ${program.lang} server at line ${program.line}, ${visitor ? `${visitor.lang} client at line ${visitor.line}` : "alone"}`, async () => {
+            await play(one, program, visitor);
+          });
     }
-  });
-}
+    test(`${page}: every program is run, or says that it is not`, () => {
+      for (const block of blocks(page).filter(({ lang }) => STRICT.test(page) && PROGRAMS.includes(lang)))
+        assert.ok(block.words.includes("untested") || parts(block).length, `${where(block)} is not run`);
+      for (const one of played(page)) {
+        assert.ok(one.server.length, `${page}: the case ${one.name} has no server`);
+        assert.ok(one.output.length <= 1 && one.log.length <= 1, `${page}: the case ${one.name} has several outputs`);
+        assert.ok(one.output.length || one.log.length, `${page}: nobody looks at what ${one.name} does`);
+      }
+    });
+  }
+});
 
 /* What is not run must at least be read without complaint. */
 const binary = resolve(root, process.env.ATRIUM_BIN ?? "build/atrium");
