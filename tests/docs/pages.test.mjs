@@ -5,9 +5,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { spawnSync } from "node:child_process";
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
 import { until } from "../interop/support/wait.mjs";
-import { blocks, cases, pages, parts, root, where } from "./support/blocks.mjs";
+import { blocks, cases, pages, parts, root, text, where } from "./support/blocks.mjs";
 import { client, elsewhere, folder, printed, server, write } from "./support/programs.mjs";
 
 const PROGRAMS = ["lua", "js", "html", "py", "sh"];
@@ -95,4 +96,21 @@ test("every block of YAML is a file of settings", (t) => {
     const done = check("atrium.yaml", block.text);
     assert.equal(done.status, 0, `${where(block)}: ${done.stderr}`);
   }
+});
+
+/* As GitHub makes them out of headings. */
+function anchors(page) {
+  const headings = text(page).replace(/^```[^]*?^```$/gmu, "").match(/^#+ .+$/gmu) ?? [];
+  return headings.map((line) => line.replace(/^#+ /u, "").toLowerCase().replace(/[^\w\- ]/gu, "").replaceAll(" ", "-"));
+}
+
+test("every link of the pages leads somewhere", () => {
+  for (const page of pages())
+    for (const [, target] of text(page).replace(/^```[^]*?^```$/gmu, "").matchAll(/\]\(([^)\s]+)\)/gu)) {
+      if (/^\w+:/u.test(target)) continue;
+      const [file, anchor] = target.split("#");
+      const there = file ? relative(root, resolve(root, page, "..", file)) : page;
+      assert.ok(existsSync(join(root, there)), `${page}: there is no ${target}`);
+      if (anchor) assert.ok(anchors(there).includes(anchor), `${page}: ${there} has no #${anchor}`);
+    }
 });
