@@ -328,6 +328,40 @@ void stream_close(struct stream *s, int err)
     s->events->on_close(s, err);
 }
 
+/* --- Passing on --- */
+
+int stream_detach(struct stream *s, struct buf *unread)
+{
+    int fd = s->watch.fd, err = s->fault;
+
+    ASSERT(s->paused && !s->queue && !s->secure && !s->taken);
+    ASSERT(!s->closing && !s->ending);
+    s->closing = true;
+    stream_uncount(s);
+    loop_unwatch(s->loop, &s->watch);
+    list_remove(&s->offer.link);
+    s->flush.run = reap;
+    loop_doom(s->loop, &s->flush);
+    if (err == 0) {
+        buf_append(unread, s->kept, s->kept_len);
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
+void stream_preload(struct stream *s, str bytes)
+{
+    ASSERT(!s->kept && !s->secure);
+    if (bytes.n == 0)
+        return;
+    grow_kept(s, bytes.n);
+    memcpy(s->kept, bytes.p, bytes.n);
+    s->kept_len = (uint32_t)bytes.n;
+    loop_defer(s->loop, &s->offer);
+}
+
 /* --- Details --- */
 
 void stream_peer(const struct stream *s, char out[64], uint16_t *port)

@@ -482,6 +482,137 @@ static void upgrade_to_one_that_closes(void **state)
     pair_close(&p);
 }
 
+/* --- Passing on --- */
+
+/* epoll takes no such files. */
+static int open_unwatchable(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static size_t take_and_pause(struct pair *p, uint8_t *data, size_t n)
+{
+    size_t used = n < wanted ? n : wanted;
+
+    buf_append(&p->got, data, used);
+    wanted -= used;
+    if (wanted == 0)
+        stream_pause(p->stream);
+    return used;
+}
+
+/* Detaches p's stream and goes on with its descriptor. The first may be all that is taken. */
+static void pass_on(struct pair *p, struct buf *unread)
+{
+    int fd;
+
+    assert_int_equal(fcntl(p->stream->watch.fd, F_GETFD), FD_CLOEXEC);
+    fd = stream_detach(p->stream, unread);
+    assert_true(fd >= 0);
+    p->use = NULL;
+    p->stream = stream_new(&loop, fd, &pair_events, p);
+    stream_preload(p->stream, buf_str(unread));
+}
+
+/* Whatever was used, kept, or not even read: the next owner of the descriptor sees all the rest. */
+static void no_byte_is_lost_in_passing(void **state)
+{
+    static const char text[] = "0123456789abcdef";
+    size_t n = sizeof text - 1;
+    (void)state;
+
+    for (size_t used = 1; used <= n; used++) {
+        for (size_t read = used; read <= n; read++) {
+            struct buf unread = { 0 };
+            struct pair p;
+
+            pair_open(&p, 0);
+            p.use = take_and_pause;
+            wanted = used;
+            pair_say(&p, text, read);
+            pair_turn();
+            if (read < n)
+                pair_say(&p, text + read, n - read);
+            pass_on(&p, &unread);
+            assert_int_equal(unread.len, read - used);
+            pair_turn();
+            pair_turn();
+            assert_str(buf_str(&p.got), text);
+            assert_int_equal(p.closes, 0);
+            pair_close(&p);
+            buf_free(&unread);
+        }
+    }
+}
+
+/* What was to be offered is not: it goes with the descriptor. So it does when what was preloaded is
+ * passed on again. */
+static void passing_on_twice(void **state)
+{
+    struct buf unread = { 0 };
+    struct pair p;
+    (void)state;
+
+    pair_open(&p, 0);
+    p.use = take_and_pause;
+    wanted = 1;
+    pair_say(&p, "abcdef", 6);
+    pair_turn();
+    stream_resume(p.stream); /* the offer waits for the jobs */
+    stream_pause(p.stream);
+    pass_on(&p, &unread);
+    stream_pause(p.stream);
+    buf_clear(&unread);
+    pass_on(&p, &unread);
+    assert_str(buf_str(&unread), "bcdef");
+    stream_write(p.stream, STR("answer"));
+    pair_turn();
+    assert_str(buf_str(&p.got), "abcdef");
+    char heard[8];
+    assert_int_equal(pair_hear(&p, heard, sizeof heard), 6);
+    pair_close(&p);
+    buf_free(&unread);
+}
+
+/* Bytes that come in the same moment stand behind those of before. */
+static void preloaded_bytes_come_first(void **state)
+{
+    struct pair p;
+    (void)state;
+
+    pair_open(&p, 0);
+    stream_preload(p.stream, STR("first,"));
+    pair_say(&p, "second", 6);
+    pair_turn();
+    pair_turn();
+    assert_str(buf_str(&p.got), "first,second");
+    pair_close(&p);
+}
+
+static void passing_on_counts_and_faults(void **state)
+{
+    struct buf unread = { 0 };
+    uint64_t open = 2;
+    struct pair p;
+    int fd = open_unwatchable();
+    (void)state;
+
+    pair_open(&p, 0);
+    p.stream->counted = &open;
+    stream_pause(p.stream);
+    int own = stream_detach(p.stream, &unread);
+    assert_int_equal(open, 1);
+    close(own);
+    p.stream = stream_new(&loop, fd, &pair_events, &p);
+    stream_pause(p.stream);
+    assert_int_equal(stream_detach(p.stream, &unread), -EPERM);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    p.stream = NULL;
+    pair_turn();
+    assert_int_equal(p.closes, 0);
+    pair_close(&p);
+}
+
 /* --- Trouble --- */
 
 static void unwatchable_descriptor_closes_from_the_loop(void **state)
@@ -489,7 +620,7 @@ static void unwatchable_descriptor_closes_from_the_loop(void **state)
     struct pair p = { .peer = -1 };
     char peer[64];
     uint16_t port;
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* epoll takes no such files */
+    int fd = open_unwatchable();
     (void)state;
 
     p.stream = stream_new(&loop, fd, &pair_events, &p);
@@ -516,5 +647,7 @@ TEST_MAIN(PAIR_TEST(bytes_arrive), PAIR_TEST(unused_bytes_are_offered_again),
           PAIR_TEST(vanishing_is_noticed_while_paused), PAIR_TEST(last_bytes_come_before_the_end),
           PAIR_TEST(closing_at_the_end), PAIR_TEST(closing_within_on_data),
           PAIR_TEST(closing_twice_tells_once), PAIR_TEST(upgrade_hands_the_rest_over),
-          PAIR_TEST(upgrade_to_one_that_closes),
+          PAIR_TEST(upgrade_to_one_that_closes), PAIR_TEST(no_byte_is_lost_in_passing),
+          PAIR_TEST(passing_on_twice), PAIR_TEST(preloaded_bytes_come_first),
+          PAIR_TEST(passing_on_counts_and_faults),
           PAIR_TEST(unwatchable_descriptor_closes_from_the_loop))
