@@ -35,7 +35,9 @@ int password_hash_cost(str hash)
 bool password_matches(const char *password, const char *hash)
 {
     struct crypt_data *work = mem_zalloc(sizeof *work); /* too large for a stack */
-    const char *made = crypt_r(password, hash, work);
+    /* Not crypt_r(): sanitizers come with one of their own, and then libcrypt is not even loaded.
+     */
+    const char *made = crypt_rn(password, hash, work, (int)sizeof *work);
     bool same = made && admin_same(str_of(made), str_of(hash));
 
     explicit_bzero(work, sizeof *work);

@@ -86,7 +86,7 @@ static void a_hash_that_takes_seconds_is_refused(void **state)
 
     (void)snprintf(json, sizeof json,
                    "{\"auth\":{\"type\":\"basic\",\"username\":\"a\",\"password\":\"%.4s16%s\"}}",
-                   HASH, HASH + 6);
+                   HASH, &HASH[6]);
     assert_int_equal(admin_options_read(str_of(json), &strings, &o, why), ATR_ERANGE);
     assert_non_null(strstr(why, "cost 16"));
     arena_free(&strings);
