@@ -21,6 +21,7 @@ struct msg *msg_new(size_t len)
     m->binary = 0;
     m->class = class;
     m->prefix = 0;
+    m->incompressible = 0;
     if (POISON_ENABLED && class != SLAB_BIG)
         poison(m->data + len, slab_size(class) - sizeof *m - len);
     return m;

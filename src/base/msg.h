@@ -19,10 +19,11 @@
 
 struct msg {
     uint32_t refs;
-    uint32_t len;   /* of data, frame header included */
-    uint8_t head;   /* bytes of frame header at the front of data */
-    uint8_t binary; /* 1: the payload is binary, 0: text */
-    uint8_t class;  /* slab class it came from; SLAB_BIG: the heap */
+    uint32_t len;            /* of data, frame header included */
+    uint8_t head;            /* bytes of frame header at the front of data */
+    bool binary : 1;         /* the payload is binary, else text */
+    bool incompressible : 1; /* the sender wants no compression for its sake */
+    uint8_t class;           /* slab class it came from; SLAB_BIG: the heap */
     uint8_t prefix; /* bytes at the front of the payload that belong to its transport's framing */
     uint8_t data[];
 };

@@ -51,30 +51,35 @@ static void add_user_agent_headers(struct buf *head, const struct http_request *
         buf_add(head, STR("X-XSS-Protection: 0\r\n"));
 }
 
-static void respond(const struct eio_server *e, struct http_request *r, str type, str headers,
-                    str body)
+struct reply {
+    str type, body;
+    bool compress; /* if it is large enough */
+};
+
+static void respond(const struct eio_server *e, struct http_request *r, const struct reply *a,
+                    str type, str headers)
 {
     http_respond(r, &(struct http_response){
                         .type = type,
                         .headers = headers,
-                        .body = body,
-                        .compress = body.n >= e->options.compress_min,
+                        .body = a->body,
+                        .compress = a->compress && a->body.n >= e->options.compress_min,
                         .compress_min = 1,
                     });
 }
 
 /* The application looks the headers over. It may have us answer others meanwhile, so the scratch
  * that head and body lie in is kept from them. */
-static void respond_hooked(struct eio_server *e, struct http_request *r, str type, str body,
+static void respond_hooked(struct eio_server *e, struct http_request *r, const struct reply *a,
                            bool initial)
 {
     struct buf head = e->head, kept = e->body;
 
     e->head = e->body = (struct buf){ 0 };
-    buf_format(&head, "Content-Type: %.*s\r\n", STR_ARG(type));
+    buf_format(&head, "Content-Type: %.*s\r\n", STR_ARG(a->type));
     eio_headers_hook(e, r, &head, initial);
     if (!r->answered)
-        respond(e, r, STR(""), buf_str(&head), body);
+        respond(e, r, a, STR(""), buf_str(&head));
     buf_free(&e->head);
     buf_free(&e->body);
     e->head = head;
@@ -82,7 +87,7 @@ static void respond_hooked(struct eio_server *e, struct http_request *r, str typ
 }
 
 /* begins: a session that begins with this answer, or NULL. */
-static void answer(struct eio_server *e, struct http_request *r, str type, str body,
+static void answer(struct eio_server *e, struct http_request *r, const struct reply *a,
                    const struct eio_session *begins)
 {
     struct buf *head = eio_answer_head(e, r);
@@ -92,16 +97,16 @@ static void answer(struct eio_server *e, struct http_request *r, str type, str b
     if (begins)
         eio_cookie_header(head, &e->options.cookie, eio_session_sid(begins));
     if (e->hooks.on_headers)
-        respond_hooked(e, r, type, body, begins != NULL);
+        respond_hooked(e, r, a, begins != NULL);
     else
-        respond(e, r, type, buf_str(head), body);
+        respond(e, r, a, a->type, buf_str(head));
 }
 
 /* Answers a GET with what eio_body_write() put into e->body. */
-static void answer_packets(struct eio_server *e, struct http_request *r, str type,
+static void answer_packets(struct eio_server *e, struct http_request *r, str type, bool compress,
                            const struct eio_session *begins)
 {
-    answer(e, r, type, buf_str(&e->body), begins);
+    answer(e, r, &(struct reply){ type, buf_str(&e->body), compress }, begins);
     if (e->body.cap > SCRATCH_KEEP_BYTES)
         buf_free(&e->body);
 }
@@ -112,7 +117,7 @@ static void flush(struct eio_polling *p, char last)
 {
     struct eio_server *e = server_of(p);
     struct http_request *r = p->get;
-    bool drained = p->waited && p->session->state == EIO_STATE_OPEN;
+    bool drained = p->waited && p->session->state == EIO_STATE_OPEN, compress = false;
     str type;
 
     p->waited = false;
@@ -121,8 +126,10 @@ static void flush(struct eio_polling *p, char last)
     list_remove(&p->flush.link);
     ASSERT(p->count > 0 || last);
     type = eio_body_write(&e->body, p, p->queue, p->count, last);
+    for (uint32_t i = 0; i < p->count && !compress; i++)
+        compress = !p->queue[i]->incompressible; /* 1.9: one that may be is enough */
     queue_drop(p);
-    answer_packets(e, r, type, NULL);
+    answer_packets(e, r, type, compress, NULL);
     if (drained && p->session->state == EIO_STATE_OPEN && e->events->on_drain)
         e->events->on_drain(p->session);
 }
@@ -165,7 +172,7 @@ void eio_polling_open(struct eio_server *e, struct http_request *r, const struct
     /* As the first answer: what on_open sent waits for the next GET. */
     if ((first[1] = eio_session_greeting(s)))
         n = 2;
-    answer_packets(e, r, eio_body_write(&e->body, s->polling, first, n, 0), s);
+    answer_packets(e, r, eio_body_write(&e->body, s->polling, first, n, 0), true, s);
     if (first[1])
         msg_unref(first[1]);
     msg_unref(first[0]);
@@ -267,7 +274,7 @@ void eio_polling_body(struct eio_polling *p, struct http_request *r)
     r->user = NULL;
     if (good) {
         /* text/html keeps some agents from offering the answer as a download. */
-        answer(e, r, STR("text/html"), STR("ok"), NULL);
+        answer(e, r, &(struct reply){ STR("text/html"), STR("ok"), false }, NULL);
         return;
     }
     e->stats.parse_errors++;
@@ -333,7 +340,7 @@ void eio_polling_release(struct eio_polling *p, char last, bool with_queue)
     } else if ((r = p->get)) {
         p->get = NULL;
         r->user = NULL;
-        answer_packets(e, r, eio_body_write(&e->body, p, NULL, 0, last), NULL);
+        answer_packets(e, r, eio_body_write(&e->body, p, NULL, 0, last), false, NULL);
     }
     if (p->post && !p->delivering) {
         r = p->post;

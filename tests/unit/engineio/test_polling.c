@@ -310,13 +310,24 @@ static void too_large_says_who_may_read_it(void **state)
 
 /* --- Compression --- */
 
-static void send_large(struct pair *p, size_t n)
+static void send_large_as(struct pair *p, size_t n, bool incompressible)
 {
     struct msg *m = ws_msg_reserve(WS_TEXT, n);
 
     memset(m->data + m->head, '4', n);
+    m->incompressible = incompressible;
     assert_int_equal(eio_session_send(&p->g.last->session, &m, 1), 0);
     msg_unref(m);
+}
+
+static void send_large(struct pair *p, size_t n)
+{
+    send_large_as(p, n, false);
+}
+
+static void send_large_plain(struct pair *p, size_t n)
+{
+    send_large_as(p, n, true);
 }
 
 static struct answer get_accepting(struct pair *p, const char *accept)
@@ -377,6 +388,26 @@ static void small_or_unwanted_compression_is_left_out(void **state)
     pair_close(&p);
 }
 
+/* 1.9: one packet that may be compressed is enough; a payload of others goes as it is. */
+static void who_sends_may_decline_compression(void **state)
+{
+    struct pair p;
+    struct answer a;
+    (void)state;
+
+    pair_open(&p, NULL);
+    send_large_plain(&p, 2000);
+    send_large_plain(&p, 2000);
+    a = get_accepting(&p, "gzip");
+    assert_no_header(&a, "Content-Encoding");
+    assert_int_equal(a.body.n, 4001);
+    send_large_plain(&p, 2000);
+    rig_send_text(&p.g.last->session, "x");
+    a = get_accepting(&p, "gzip");
+    assert_header(&a, "Content-Encoding", "gzip");
+    pair_close(&p);
+}
+
 TEST_MAIN(cmocka_unit_test(a_post_brings_a_packet_and_a_get_takes_one),
           cmocka_unit_test(old_browsers_get_their_header),
           cmocka_unit_test(several_packets_come_and_go_in_order),
@@ -392,4 +423,5 @@ TEST_MAIN(cmocka_unit_test(a_post_brings_a_packet_and_a_get_takes_one),
           cmocka_unit_test(too_large_in_chunks_is_413_too),
           cmocka_unit_test(too_large_says_who_may_read_it),
           cmocka_unit_test(large_payloads_are_compressed),
+          cmocka_unit_test(who_sends_may_decline_compression),
           cmocka_unit_test(small_or_unwanted_compression_is_left_out))
