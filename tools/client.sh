@@ -6,7 +6,15 @@ folder=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
 version=$(sed -n 's/.*"socket.io-client": "\([^"]*\)".*/\1/p' "$here/client/package.json")
 
-[ "$(cat "$folder/version" 2>/dev/null || true)" = "$version" ] && exit 0
+files="socket.io.js socket.io.min.js socket.io.esm.min.js socket.io.msgpack.min.js"
+
+there() {
+    [ "$(cat "$folder/version" 2>/dev/null || true)" = "$version" ] || return 1
+    for file in $files; do
+        [ -f "$folder/$file" ] && [ -f "$folder/$file.map" ] || return 1
+    done
+}
+there && exit 0
 if ! command -v npm >/dev/null; then
     echo "npm is needed to fetch the browser client: install nodejs and npm, then try again." >&2
     exit 1
@@ -17,7 +25,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$here/client/package.json" "$here/client/package-lock.json" "$here/client/.npmrc" "$work"
 (cd "$work" && npm ci --silent --no-audit --no-fund --ignore-scripts)
-for file in socket.io.js socket.io.min.js socket.io.esm.min.js; do
+for file in $files; do
     cp "$work/node_modules/socket.io-client/dist/$file" "$folder"
     cp "$work/node_modules/socket.io-client/dist/$file.map" "$folder"
 done

@@ -188,11 +188,12 @@ ATR_API atr_str atr_socket_connection_id(const atr_socket *s); /* the Engine.IO 
 ATR_API size_t atr_socket_buffered(const atr_socket *s);       /* bytes queued for its connection */
 
 /* Flags of emits. VOLATILE: not queued while the connection cannot take it; LOCAL: not sent to
- * other nodes; NO_COMPRESS: without permessage-deflate. */
+ * other nodes; NO_COMPRESS: a polling answer of such packets alone is not compressed. */
 enum { ATR_VOLATILE = 1, ATR_LOCAL = 2, ATR_NO_COMPRESS = 4 };
 
 /* Sends an event. data is copied. Returns 0, also when a volatile one was dropped; ATR_ECLOSED when
- * s is no longer connected; ATR_ELIMIT when the connection's queue was full (it is then closed);
+ * s is no longer connected; ATR_ELIMIT when the connection's queue was full (it is then closed), or
+ * when MessagePack cannot hold data (too deep, or one attachment in very many places);
  * ATR_ESYNTAX when data is no event: an array that begins with a name that is not reserved, and has
  * as many placeholders as attachments. */
 ATR_API int atr_socket_emit(atr_socket *s, const atr_data *data, unsigned flags);
@@ -253,8 +254,9 @@ typedef struct atr_target {
 /* In all of the following, target NULL is everyone in n; n may be a parent namespace, and stands
  * for all its children then.
  *
- * Sends an event, encoded once. Returns 0, also when nobody is there; ATR_ESYNTAX as
- * atr_socket_emit(), ATR_ELIMIT when data is too large for a message. */
+ * Sends an event, encoded once for each kind of parser among them. Returns 0, also when nobody is
+ * there; ATR_ESYNTAX as atr_socket_emit(), ATR_ELIMIT when data is too large for a message, or for
+ * one of MessagePack: the others have got it then. */
 ATR_API int atr_emit(atr_namespace *n, const atr_target *target, const atr_data *data);
 
 /* An event with one text, or none when text is NULL, to a room, or to everyone when room is NULL.

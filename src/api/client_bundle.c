@@ -27,9 +27,14 @@ static const struct bundle_name {
     const char *name;
     bool map;
 } names[] = {
-    { "socket.io.js", false },         { "socket.io.js.map", true },
-    { "socket.io.min.js", false },     { "socket.io.min.js.map", true },
-    { "socket.io.esm.min.js", false }, { "socket.io.esm.min.js.map", true },
+    { "socket.io.js", false },
+    { "socket.io.js.map", true },
+    { "socket.io.min.js", false },
+    { "socket.io.min.js.map", true },
+    { "socket.io.esm.min.js", false },
+    { "socket.io.esm.min.js.map", true },
+    { "socket.io.msgpack.min.js", false },
+    { "socket.io.msgpack.min.js.map", true },
 };
 enum { NAMES = sizeof names / sizeof *names };
 

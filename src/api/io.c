@@ -17,6 +17,7 @@ static void options_of(atr_io *io, struct sio_options *o)
 
     sio_options_default(o);
     shapes_engine_options(s, &io->strings, &o->engine);
+    (void)shapes_parser(settings_json(s, SET_parser), &o->parser); /* checked when set */
     o->connect_timeout_ms = (uint32_t)settings_number(s, SET_connectTimeout);
     o->attachments_max = (uint32_t)settings_number(s, SET_maxAttachments);
     o->json_depth_max = (uint32_t)settings_number(s, SET_maxJsonDepth);

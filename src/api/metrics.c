@@ -196,6 +196,8 @@ static void give_recovery(const struct walk *w, const struct sio_stats *s)
 static void give_socketio(const struct walk *w, const struct sio_stats *s)
 {
     GAUGE("socketio_sockets", "", "Connected sockets of all namespaces", s->sockets_open);
+    COUNTER("socketio_msgpack_clients", "", "Connections that have spoken MessagePack",
+            s->msgpack_clients);
     COUNTER("socketio_connects", "result=\"ok\"", "Connections to namespaces", s->connects);
     COUNTER("socketio_connects", "result=\"refused\"", "Connections to namespaces",
             s->connect_errors);

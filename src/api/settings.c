@@ -117,6 +117,10 @@ static int check_text(enum setting_name n, str json, char *why)
         err = err_why(why, ATR_ETYPE, "setting \"%s\" holds a zero character", table[n].name.p);
     else if (n == SET_logFormat && !str_eq(text, STR("text")) && !str_eq(text, STR("json")))
         err = err_why(why, ATR_ERANGE, "setting \"logFormat\" must be text or json");
+    else if (n == SET_parser && shapes_parser(json, NULL) < 0)
+        err =
+            err_why(why, ATR_ERANGE,
+                    "setting \"parser\" must be default, msgpack or auto, not %.*s", STR_ARG(text));
     else if (n == SET_metrics && text.n && (text.p[0] != '/' || text.n > 250))
         err = err_why(why, ATR_ERANGE, "setting \"metrics\" must be empty or begin with a slash");
     else if (n == SET_path && (text.n == 0 || text.p[0] != '/' || text.n > 512))

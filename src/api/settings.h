@@ -54,7 +54,8 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(tlsReloadInterval,            COUNT, APP,    "5000",                        0,   86400000,   "ms between looks whether a certificate's file has changed; 0: only on SIGHUP") \
     X(metrics,                      TEXT,  APP,    "\"/metrics\"",                0,   0,          "URL path of the metrics in Prometheus's text format; empty: not served") \
     X(metricsPort,                  COUNT, APP,    "0",                           0,   65535,      "port of its own for the metrics; 0: the main port") \
-    X(serveClient,                  BOOL,  IO,     "true",                        0,   0,          "serve the browser client under path: socket.io.js, socket.io.min.js") \
+    X(serveClient,                  BOOL,  IO,     "true",                        0,   0,          "serve the browser client under path: socket.io.js, socket.io.min.js, socket.io.msgpack.min.js, ...") \
+    X(parser,                       TEXT,  IO,     "\"auto\"",                    0,   0,          "wire of packets: default, msgpack (of socket.io-msgpack-parser), or auto: each connection as its first message is") \
     X(connectTimeout,               COUNT, IO,     "45000",                       1,   3600000,    "ms until a connection that joined no namespace is closed") \
     X(maxAttachments,               COUNT, IO,     "10",                          0,   65535,      "binary attachments of one packet from a client") \
     X(maxJsonDepth,                 COUNT, IO,     "256",                         1,   256,        "nesting of arrays and objects in a packet from a client") \

@@ -23,6 +23,22 @@ static str text_of(str json, struct arena *strings)
     return text;
 }
 
+int shapes_parser(str json, enum sio_parser *out)
+{
+    static const str names[] = { [SIO_PARSER_DEFAULT] = { "default", 7 },
+                                 [SIO_PARSER_MSGPACK] = { "msgpack", 7 },
+                                 [SIO_PARSER_AUTO] = { "auto", 4 } };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!json_string_is(json, names[i]))
+            continue;
+        if (out)
+            *out = (enum sio_parser)i;
+        return 0;
+    }
+    return ATR_ERANGE;
+}
+
 /* A header value must not smuggle line ends. */
 static bool header_safe(str s)
 {

@@ -21,6 +21,8 @@ int shape_check(enum setting_name n, str json, char *why);
 int shapes_recovery(str json, struct sio_recovery_options *out, char *why);
 /* The setting admin. 1: instrument with out; 0: do not. */
 int shapes_admin(str json, struct arena *strings, struct admin_options *out, char *why);
+/* The setting parser; a negative code when it is none. out may be NULL. */
+int shapes_parser(str json, enum sio_parser *out);
 /* Fills o from checked settings. */
 void shapes_engine_options(struct settings *s, struct arena *strings, struct eio_options *o);
 

@@ -1,8 +1,8 @@
 /* socketio/broadcast.c - one event to many, and what else is done to many.
  *
- * A plain broadcast encodes once and walks the hub, queueing the same messages on each session: no
- * allocation per recipient. Whatever may run application code per recipient gathers the sockets
- * first (hub rule 4).
+ * A plain broadcast encodes once per form and walks the hub, queueing the same messages on each
+ * session: no allocation per recipient. Whatever may run application code per recipient gathers the
+ * sockets first (hub rule 4).
  *
  * Start reading at sio_emit().
  *
@@ -16,7 +16,6 @@
 #include "socketio/encode.h"
 #include "socketio/gather.h"
 #include "socketio/recovery.h"
-#include "socketio/v2.h"
 
 static struct sio_socket *socket_of(struct hub_member *m)
 {
@@ -33,28 +32,40 @@ static struct hub_target hub_target_of(const struct sio_target *t)
 
 /* --- Sending --- */
 
+/* One packet to many, in each of the forms that they want: made when the first of them comes. */
 struct cast {
-    struct sio_frames frames;
-    struct sio_frames v2;       /* for clients of Socket.IO 2; count 0: none has turned up */
-    struct sio_outgoing packet; /* what v2 is made of */
     struct sio_server *io;
+    struct sio_outgoing packet;
+    struct sio_frames frames[SIO_FORMS];
+    int err[SIO_FORMS]; /* negative: it cannot be had in that form */
+    struct sio_stamp stamp;
     bool is_volatile;
     bool told; /* keeping it told the other servers */
-    bool v2_differs; /* else they are sent what all are */
     uint64_t sent, dropped;
 };
 
-/* It fits, for the others' did. */
-static const struct sio_frames *frames_of_v2(struct cast *c)
+/* Of a packet from another server there is but its form of texts. */
+static bool cast_encode(struct cast *c, enum sio_form form)
 {
-    if (c->v2_differs && c->v2.count == 0 && sio_encode(c->io, &c->packet, true, &c->v2) < 0)
-        return NULL;
-    return c->v2_differs ? &c->v2 : &c->frames;
+    struct sio_frames *texts = &c->frames[SIO_FORM_TEXT], *f = &c->frames[form];
+
+    if (f->count || c->err[form] < 0)
+        return f->count;
+    if (form == SIO_FORM_V2 && cast_encode(c, SIO_FORM_TEXT) && texts->count == 1 &&
+        !c->packet.offset.n) { /* it would be the same */
+        f->msgs = f->few;
+        f->msgs[f->count++] = msg_ref(texts->msgs[0]);
+    } else if (c->packet.data) {
+        c->err[form] = sio_encode(c->io, &c->packet, form, f);
+    } else {
+        c->err[form] = sio_encode_again(c->io, texts, form, f);
+    }
+    return c->err[form] == 0;
 }
 
 static inline void cast_to(struct cast *c, struct sio_socket *s)
 {
-    const struct sio_frames *f = &c->frames;
+    struct sio_frames *f = &c->frames[s->form];
 
     /* In rooms already, but its CONNECT has yet to be answered (2.2). */
     if (s->state != SIO_SOCKET_CONNECTED)
@@ -63,10 +74,10 @@ static inline void cast_to(struct cast *c, struct sio_socket *s)
         c->dropped++;
         return;
     }
-    if (sio_is_v2(s->client))
-        f = frames_of_v2(c);
+    if (f->count == 0 && !cast_encode(c, s->form))
+        return;
     /* A queue that overflows ends its session from the loop, not while the hub is walked. */
-    if (f && eio_session_send(&s->client->session, f->msgs, f->count) == 0)
+    if (eio_session_send(&s->client->session, f->msgs, f->count) == 0)
         c->sent++;
 }
 
@@ -88,57 +99,72 @@ static struct hub_audience audience_of(const struct sio_target *t)
     };
 }
 
-/* 2.6: encoded with its offset, and kept for who is away. */
-static int encode_kept(struct cast *c, struct sio_namespace *n, const struct sio_target *t,
-                       const struct sio_data *data)
+/* 2.6: with its offset, and kept for who is away, in the one form that all others come from. */
+static int keep(struct cast *c, struct sio_namespace *n, const struct sio_target *t)
 {
-    struct sio_outgoing p = { .type = SIO_EVENT, .nsp = n->name, .id = SIO_NO_ID, .data = data };
+    struct sio_frames *texts = &c->frames[SIO_FORM_TEXT];
     struct hub_audience to = audience_of(t);
-    struct sio_stamp stamp;
     int err;
 
-    sio_stamp_make(n, NULL, t ? t->flags : 0, &stamp);
-    p.offset = (str){ stamp.text, sizeof stamp.text };
-    c->v2_differs = true; /* who cannot come back has no use for an offset */
-    if ((err = sio_encode(n->server, &p, false, &c->frames)) < 0)
-        return err;
-    c->told = stamp.keep && n->recovery->shared;
-    if ((err = sio_stamp_keep(n, &stamp, &c->frames, &to, t ? t->flags : 0)) < 0)
-        sio_frames_free(&c->frames);
+    sio_stamp_make(n, NULL, c->packet.flags, &c->stamp);
+    c->packet.offset = (str){ c->stamp.text, sizeof c->stamp.text };
+    if (!cast_encode(c, SIO_FORM_TEXT))
+        return c->err[SIO_FORM_TEXT];
+    c->told = c->stamp.keep && n->recovery->shared;
+    err = sio_stamp_keep(n, &c->stamp, texts, &to, c->packet.flags);
+    if (err < 0)
+        sio_frames_free(texts);
     return err;
+}
+
+static void cast_start(struct cast *c, struct sio_namespace *n, const struct sio_target *t,
+                       const struct sio_data *data, int64_t id)
+{
+    c->io = n->server;
+    c->packet = (struct sio_outgoing){
+        .type = SIO_EVENT, .nsp = n->name, .id = id, .data = data, .flags = t ? t->flags : 0
+    };
+    for (int i = 0; i < SIO_FORMS; i++)
+        c->frames[i].count = 0, c->err[i] = 0;
+    c->is_volatile = c->packet.flags & SIO_VOLATILE;
+    c->told = false;
+    c->sent = c->dropped = 0;
 }
 
 static int cast_init(struct cast *c, struct sio_namespace *n, const struct sio_target *t,
                      const struct sio_data *data, int64_t id)
 {
-    struct sio_outgoing p = { .type = SIO_EVENT, .nsp = n->name, .id = id, .data = data };
-
-    *c = (struct cast){ .packet = p, .io = n->server };
-    c->is_volatile = t && (t->flags & SIO_VOLATILE);
-    c->v2_differs = data->attachment_count > 0;
-    if (n->recovery && id == SIO_NO_ID)
-        return encode_kept(c, n, t, data);
-    return sio_encode(n->server, &p, false, &c->frames);
+    cast_start(c, n, t, data, id);
+    return n->recovery && id == SIO_NO_ID ? keep(c, n, t) : 0;
 }
 
-static void cast_fini(struct cast *c, struct sio_server *io)
+/* 0, or why those who wanted one of the forms have not got it. */
+static int cast_fini(struct cast *c)
 {
-    sio_frames_free(&c->frames);
-    if (c->v2.count)
-        sio_frames_free(&c->v2);
-    io->stats.broadcasts++;
-    io->stats.deliveries += c->sent;
-    io->stats.volatile_dropped += c->dropped;
+    int err = 0;
+
+    for (int i = 0; i < SIO_FORMS; i++) {
+        if (c->frames[i].count)
+            sio_frames_free(&c->frames[i]);
+        if (c->err[i] < 0)
+            err = c->err[i];
+    }
+    c->io->stats.broadcasts++;
+    c->io->stats.deliveries += c->sent;
+    c->io->stats.volatile_dropped += c->dropped;
+    return err;
 }
 
 /* Tells the other servers, once all that precedes was done here. */
-static int tell_others(struct sio_namespace *n, const struct sio_target *t, const struct cast *c)
+static int tell_others(struct sio_namespace *n, const struct sio_target *t, struct cast *c)
 {
     uint64_t number;
 
     if (c->told || !sio_clustered(n->server, t ? t->flags : 0))
         return 0;
-    return sio_cluster_cast(n, t, &c->frames, NULL, 0, &number);
+    if (!cast_encode(c, SIO_FORM_TEXT))
+        return 0; /* the error is among those of the cast */
+    return sio_cluster_cast(n, t, &c->frames[SIO_FORM_TEXT], NULL, 0, &number);
 }
 
 /* Listeners first, for they may send: what is sent in between would overtake this packet at some,
@@ -148,7 +174,7 @@ int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to,
 {
     struct sio_server *io = n->server;
     struct cast c;
-    int err;
+    int told = 0, err;
 
     for (uint32_t i = 0; i < to->count && n->watch_outgoing && io->events->on_outgoing; i++) {
         if (sio_socket_connected(to->sockets[i]))
@@ -157,19 +183,27 @@ int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to,
     if ((err = cast_init(&c, n, t, data, id)) < 0)
         return err;
     if (id == SIO_NO_ID)
-        err = tell_others(n, t, &c);
+        told = tell_others(n, t, &c);
     for (uint32_t i = 0; i < to->count; i++)
         cast_to(&c, to->sockets[i]);
-    cast_fini(&c, io);
-    return err;
+    err = cast_fini(&c);
+    return err < 0 ? err : told;
 }
 
 void sio_cast_received(struct sio_namespace *n, const struct sio_target *t, struct sio_frames *f)
 {
     struct hub_target target = hub_target_of(t);
-    struct cast c = { .frames = *f, .is_volatile = t->flags & SIO_VOLATILE };
+    struct cast c;
 
+    cast_start(&c, n, t, NULL, SIO_NO_ID);
+    for (size_t i = 0; i < f->count; i++)
+        f->msgs[i]->incompressible = (t->flags & SIO_NO_COMPRESS) != 0;
+    c.frames[SIO_FORM_TEXT] = *f;
     hub_each(&n->hub, &target, cast_to_member, &c);
+    for (int i = SIO_FORM_TEXT + 1; i < SIO_FORMS; i++) {
+        if (c.frames[i].count)
+            sio_frames_free(&c.frames[i]);
+    }
     n->server->stats.deliveries += c.sent;
     n->server->stats.volatile_dropped += c.dropped;
 }
@@ -191,7 +225,7 @@ static int emit_one(struct sio_namespace *n, const struct sio_target *t,
 {
     struct hub_target target = hub_target_of(t);
     struct cast c;
-    int err;
+    int told, err;
 
     if (n->hub.count == 0 && !sio_recovery_waits(n) && !sio_clustered(n->server, t ? t->flags : 0))
         return 0;
@@ -201,10 +235,10 @@ static int emit_one(struct sio_namespace *n, const struct sio_target *t,
         return emit_watched(n, t, data);
     if ((err = cast_init(&c, n, t, data, SIO_NO_ID)) < 0)
         return err;
-    err = tell_others(n, t, &c);
+    told = tell_others(n, t, &c);
     hub_each(&n->hub, &target, cast_to_member, &c);
-    cast_fini(&c, n->server);
-    return err;
+    err = cast_fini(&c);
+    return err < 0 ? err : told;
 }
 
 /* --- Gathering --- */

@@ -23,6 +23,8 @@
 #include "socketio/partial.h"
 #include "socketio/v2.h"
 
+enum { SCRATCH_KEEP_BYTES = 64 * 1024 };
+
 /* 2.1: no namespace joined in time. Exists only until the first one is. */
 struct sio_patience {
     struct timer timer;
@@ -54,6 +56,13 @@ static void calm(struct sio_client *c)
     c->patience = NULL;
 }
 
+static void choose_parser(struct sio_client *c, enum sio_parser parser)
+{
+    c->parser = (uint8_t)parser;
+    if (parser == SIO_PARSER_MSGPACK)
+        sio_client_server(c)->stats.msgpack_clients++;
+}
+
 static void on_open(struct eio_session *session, struct http_request *r)
 {
     struct sio_client *c = client_of(session);
@@ -62,6 +71,7 @@ static void on_open(struct eio_session *session, struct http_request *r)
 
     memset((char *)c + sizeof c->session, 0, sizeof *c - sizeof c->session);
     c->handshake = sio_handshake_new(r, l->wall_ms);
+    choose_parser(c, sio_is_v2(c) ? SIO_PARSER_DEFAULT : io->options.parser);
     c->patience = mem_alloc(sizeof *c->patience);
     *c->patience = (struct sio_patience){ .client = c };
     timer_init(&c->patience->timer, lose_patience);
@@ -218,12 +228,38 @@ static void deliver(struct sio_socket *s, const struct sio_packet *p, const stru
         sio_session_touched(s);
 }
 
-static void on_text(struct sio_client *c, str text)
+/* A packet. attachments NULL: they have yet to come, if there are any. query: see v2.h. */
+static void take(struct sio_client *c, const struct sio_packet *p, str query,
+                 const str *attachments)
+{
+    struct sio_socket *s;
+
+    if (p->type == SIO_CONNECT) {
+        connect(c, p, query);
+        return;
+    }
+    s = connected_to(c, p->nsp);
+    if (!s || p->type == SIO_CONNECT_ERROR)
+        out_of_state(c);
+    else if (p->type == SIO_DISCONNECT)
+        sio_client_leave(c, s->nsp, "client namespace disconnect");
+    else if (p->attachments && !attachments)
+        c->partial = sio_partial_new(p, s->ref);
+    else
+        deliver(s, p, &(struct sio_data){ p->data, attachments, p->attachments });
+}
+
+static struct sio_limits limits_of(const struct sio_client *c)
 {
     const struct sio_options *o = &sio_client_server(c)->options;
-    struct sio_limits limits = { o->attachments_max, o->json_depth_max };
+
+    return (struct sio_limits){ o->attachments_max, o->json_depth_max };
+}
+
+static void on_text(struct sio_client *c, str text)
+{
+    struct sio_limits limits = limits_of(c);
     struct sio_packet p;
-    struct sio_socket *s;
     str query = { 0 };
 
     if (c->partial || sio_packet_decode(text, &limits, &p, NULL) != PARSE_DONE ||
@@ -233,19 +269,7 @@ static void on_text(struct sio_client *c, str text)
     }
     if (sio_is_v2(c))
         p.nsp = sio_v2_namespace(p.nsp, &query);
-    if (p.type == SIO_CONNECT) {
-        connect(c, &p, query);
-        return;
-    }
-    s = connected_to(c, p.nsp);
-    if (!s || p.type == SIO_CONNECT_ERROR)
-        out_of_state(c);
-    else if (p.type == SIO_DISCONNECT)
-        sio_client_leave(c, s->nsp, "client namespace disconnect");
-    else if (p.attachments)
-        c->partial = sio_partial_new(&p, s->ref);
-    else
-        deliver(s, &p, &(struct sio_data){ .json = p.data });
+    take(c, &p, query, NULL);
 }
 
 static void on_attachment(struct sio_client *c, str bytes)
@@ -269,12 +293,42 @@ static void on_attachment(struct sio_client *c, str bytes)
     sio_partial_free(p);
 }
 
+/* 2.8: a packet is one binary message. Its JSON is many times as long in the worst case: what is
+ * kept of a CONNECT may not be longer than a text might have been. */
+static void on_packed(struct sio_client *c, str bytes)
+{
+    struct sio_server *io = sio_client_server(c);
+    struct sio_limits limits = limits_of(c);
+    struct sio_msgpack in = io->packing.in; /* out of reach of whatever is called */
+    struct sio_packet p;
+
+    io->packing.in = (struct sio_msgpack){ 0 };
+    if (sio_msgpack_decode(bytes, &limits, &in, &p, NULL) == PARSE_DONE &&
+        (p.type != SIO_CONNECT || p.data.n <= io->engine.options.message_bytes_max))
+        take(c, &p, (str){ 0 }, sio_msgpack_attachments(&in));
+    else
+        malformed(c);
+    if (in.text.cap + in.slices.cap > SCRATCH_KEEP_BYTES || io->packing.in.text.cap)
+        sio_msgpack_free(&in);
+    else
+        io->packing.in = in;
+}
+
 static void on_message(struct eio_session *session, bool binary, uint8_t *data, size_t n)
 {
     struct sio_client *c = client_of(session);
 
     if (c->closing)
         return;
+    if (c->parser == SIO_PARSER_AUTO)
+        choose_parser(c, binary ? SIO_PARSER_MSGPACK : SIO_PARSER_DEFAULT);
+    if (c->parser == SIO_PARSER_MSGPACK) {
+        if (binary)
+            on_packed(c, str_n(data, n));
+        else
+            malformed(c);
+        return;
+    }
     if (binary)
         on_attachment(c, str_n(data, n));
     else

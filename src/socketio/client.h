@@ -5,6 +5,7 @@
 #ifndef SOCKETIO_CLIENT_H
 #define SOCKETIO_CLIENT_H
 
+#include "socketio/encode.h"
 #include "socketio/server.h"
 
 struct sio_connect;
@@ -21,12 +22,20 @@ struct sio_client {
     struct sio_patience *patience;   /* the connect timeout; NULL once it joined or closed */
     uint32_t joined_turn;            /* the loop's iteration of the latest successful CONNECT */
     uint32_t memberships;            /* sockets, and connects that have no socket yet */
+    uint8_t parser;                  /* enum sio_parser: AUTO until the first message */
     bool closing;                    /* what still comes in is ignored */
 };
 
 static inline struct sio_server *sio_client_server(const struct sio_client *c)
 {
     return c->session.server->owner;
+}
+
+static inline enum sio_form sio_client_form(const struct sio_client *c)
+{
+    if (c->session.eio3)
+        return SIO_FORM_V2;
+    return c->parser == SIO_PARSER_MSGPACK ? SIO_FORM_MSGPACK : SIO_FORM_TEXT;
 }
 
 /* The volatile rule (2.3): on WebSocket nothing waits for the kernel or for this iteration's flush,

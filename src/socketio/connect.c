@@ -112,7 +112,7 @@ static void send_refusal(struct sio_client *c, str nsp, str json)
     };
 
     sio_client_server(c)->stats.connect_errors++;
-    (void)sio_send(c, &p, 0); /* who cannot be told is on his way out */
+    (void)sio_send(c, &p); /* who cannot be told is on his way out */
 }
 
 /* 44: the body as Node prints it. */

@@ -38,8 +38,7 @@ static enum sio_type type_on_wire(const struct sio_outgoing *p, size_t attachmen
     return p->type == SIO_EVENT ? SIO_BINARY_EVENT : SIO_BINARY_ACK;
 }
 
-/* The array without its end: what goes behind it follows. */
-static str opened(str json)
+str sio_array_opened(str json)
 {
     while (json.p[json.n - 1] != ']')
         json.n--;
@@ -54,15 +53,16 @@ static uint8_t *put(uint8_t *at, str s)
     return at + s.n;
 }
 
-static struct msg *text(struct sio_server *io, const struct sio_outgoing *p, size_t attachments)
+static struct msg *text(struct sio_server *io, const struct sio_outgoing *p, size_t attachments,
+                        str offset)
 {
     str json = p->data ? p->data->json : (str){ 0 };
-    size_t more = p->offset.n ? p->offset.n + sizeof ",\"\"]" - 1 : 0;
+    size_t more = offset.n ? offset.n + sizeof ",\"\"]" - 1 : 0;
     struct msg *m;
     uint8_t *at;
 
     if (more)
-        json = opened(json);
+        json = sio_array_opened(json);
 
     buf_clear(&io->head);
     buf_byte(&io->head, MESSAGE);
@@ -72,7 +72,7 @@ static struct msg *text(struct sio_server *io, const struct sio_outgoing *p, siz
     at = put(at, json);
     if (more) {
         at = put(at, STR(",\""));
-        at = put(at, p->offset);
+        at = put(at, offset);
         put(at, STR("\"]"));
     }
     return m;
@@ -94,9 +94,23 @@ static bool fits(const struct sio_outgoing *p)
     return true;
 }
 
-int sio_encode(struct sio_server *io, const struct sio_outgoing *p, bool v2, struct sio_frames *f)
+static void add_texts(struct sio_server *io, const struct sio_outgoing *p, bool v2,
+                      struct sio_frames *f)
 {
     size_t attachments = p->data ? p->data->attachment_count : 0;
+
+    if (1 + attachments > SIO_FRAMES_FEW)
+        f->msgs = mem_alloc((1 + attachments) * sizeof(struct msg *));
+    f->msgs[f->count++] = text(io, p, attachments, v2 ? (str){ 0 } : p->offset);
+    for (size_t i = 0; i < attachments; i++)
+        f->msgs[f->count++] = v2 ? eio_msg_typed(p->data->attachments[i])
+                                 : ws_msg(WS_BINARY, p->data->attachments[i]);
+}
+
+int sio_encode(struct sio_server *io, const struct sio_outgoing *p, enum sio_form form,
+               struct sio_frames *f)
+{
+    int err = 0;
 
     f->msgs = f->few;
     f->count = 0;
@@ -104,16 +118,18 @@ int sio_encode(struct sio_server *io, const struct sio_outgoing *p, bool v2, str
         io->stats.limits_hit++;
         return ATR_ELIMIT;
     }
-    if (1 + attachments > SIO_FRAMES_FEW)
-        f->msgs = mem_alloc((1 + attachments) * sizeof(struct msg *));
     /* Recent clients refuse more (2.3): sent all the same, but not unnoticed. */
-    if (attachments > io->options.attachments_max)
+    if (p->data && p->data->attachment_count > io->options.attachments_max)
         io->stats.limits_hit++;
-    f->msgs[f->count++] = text(io, p, attachments);
-    for (size_t i = 0; i < attachments; i++)
-        f->msgs[f->count++] = v2 ? eio_msg_typed(p->data->attachments[i])
-                                 : ws_msg(WS_BINARY, p->data->attachments[i]);
-    return 0;
+    if (form != SIO_FORM_MSGPACK)
+        add_texts(io, p, form == SIO_FORM_V2, f);
+    else if ((err = sio_pack(io, p, f->msgs)) == 0)
+        f->count = 1;
+    else
+        io->stats.limits_hit++;
+    for (size_t i = 0; i < f->count && (p->flags & SIO_NO_COMPRESS); i++)
+        f->msgs[i]->incompressible = 1;
+    return err;
 }
 
 void sio_frames_free(struct sio_frames *f)
@@ -124,18 +140,18 @@ void sio_frames_free(struct sio_frames *f)
         mem_free(f->msgs);
 }
 
-int sio_send(struct sio_client *c, const struct sio_outgoing *p, unsigned flags)
+int sio_send(struct sio_client *c, const struct sio_outgoing *p)
 {
     struct sio_server *io = sio_client_server(c);
     struct sio_frames f;
     int err;
 
     /* 2.3: a packet goes or does not go, text and attachments together. */
-    if ((flags & SIO_VOLATILE) && !sio_client_idle(c)) {
+    if ((p->flags & SIO_VOLATILE) && !sio_client_idle(c)) {
         io->stats.volatile_dropped++;
         return 0;
     }
-    if ((err = sio_encode(io, p, sio_is_v2(c), &f)) < 0)
+    if ((err = sio_encode(io, p, sio_client_form(c), &f)) < 0)
         return err;
     err = eio_session_send(&c->session, f.msgs, f.count);
     sio_frames_free(&f);

@@ -1,4 +1,5 @@
-/* socketio/encode.h - packets to messages: the text, then one message per attachment.
+/* socketio/encode.h - packets to messages: the text, then one message per attachment; or all of it
+ * as one message of MessagePack.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,6 +12,10 @@
 enum { SIO_FRAMES_FEW = 8 };
 
 struct sio_client;
+
+/* What clients take. Those of Socket.IO 2 have attachments for sessions of Engine.IO 3, and no use
+ * for an offset. */
+enum sio_form { SIO_FORM_TEXT, SIO_FORM_V2, SIO_FORM_MSGPACK, SIO_FORMS };
 
 /* The messages of one packet; a reference each. */
 struct sio_frames {
@@ -26,15 +31,25 @@ struct sio_outgoing {
     int64_t id;                  /* SIO_NO_ID: none */
     const struct sio_data *data; /* NULL: none */
     str offset;                  /* goes behind the event's arguments (2.6); empty: none */
+    unsigned flags;              /* SIO_VOLATILE, ... */
 };
 
-/* v2: attachments are for sessions of Engine.IO 3 alone. ATR_ELIMIT when the packet is too large; f
- * is then empty. */
-int sio_encode(struct sio_server *io, const struct sio_outgoing *p, bool v2,
+/* ATR_ELIMIT when the packet is too large, ATR_ESYNTAX or ATR_EPROTOCOL when it has to be converted
+ * and is not what an application may send; f is then empty. */
+int sio_encode(struct sio_server *io, const struct sio_outgoing *p, enum sio_form form,
                struct sio_frames *f) MUST_CHECK;
+/* An event that there is in the form of texts alone. */
+int sio_encode_again(struct sio_server *io, const struct sio_frames *texts, enum sio_form form,
+                     struct sio_frames *f) MUST_CHECK;
 void sio_frames_free(struct sio_frames *f);
 
-/* Encodes and sends to one. ATR_ELIMIT, ATR_ECLOSED. */
-int sio_send(struct sio_client *c, const struct sio_outgoing *p, unsigned flags);
+/* Encodes and sends to one. ATR_ECLOSED, and as sio_encode(). */
+int sio_send(struct sio_client *c, const struct sio_outgoing *p);
+
+/* An array without its end: what goes behind its elements follows. */
+str sio_array_opened(str json);
+
+/* pack.c: a packet as one message; *out is set on success. */
+int sio_pack(struct sio_server *io, const struct sio_outgoing *p, struct msg **out) MUST_CHECK;
 
 #endif

@@ -9,6 +9,7 @@
 void sio_options_default(struct sio_options *o)
 {
     *o = (struct sio_options){
+        .parser = SIO_PARSER_AUTO,
         .connect_timeout_ms = 45000,
         .attachments_max = 10,
         .json_depth_max = JSON_DEPTH,

@@ -272,9 +272,15 @@ static void count_missed(void *arg, struct msg *const *msgs, size_t n)
 static void send_missed(void *arg, struct msg *const *msgs, size_t n)
 {
     struct missed *m = arg;
+    struct sio_frames texts = { .msgs = (struct msg **)(uintptr_t)msgs, .count = n }, f;
 
     m->packets++;
-    (void)eio_session_send(&m->to->session, msgs, n); /* a full queue ends the session */
+    if (sio_client_form(m->to) == SIO_FORM_TEXT) {
+        (void)eio_session_send(&m->to->session, msgs, n); /* a full queue ends the session */
+    } else if (sio_encode_again(sio_client_server(m->to), &texts, SIO_FORM_MSGPACK, &f) == 0) {
+        (void)eio_session_send(&m->to->session, f.msgs, f.count);
+        sio_frames_free(&f);
+    }
 }
 
 /* Whom the record is, for those who look for what it missed. Free with mem_free(). */

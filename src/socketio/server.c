@@ -102,4 +102,8 @@ void sio_server_fini(struct sio_server *io)
     id_table_free(&io->decisions);
     map_free(&io->acks);
     buf_free(&io->head);
+    buf_free(&io->packing.json);
+    buf_free(&io->packing.shapes);
+    buf_free(&io->packing.out);
+    sio_msgpack_free(&io->packing.in);
 }

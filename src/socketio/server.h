@@ -19,6 +19,7 @@
 
 #include "base/id.h"
 #include "engineio/server.h"
+#include "proto/sio_msgpack.h"
 #include "socketio/broadcast.h"
 #include "socketio/graves.h"
 #include "socketio/namespace.h"
@@ -90,6 +91,7 @@ struct sio_stats {
     uint64_t recovery_inherited; /* from servers that died */
     uint64_t recovery_given;     /* to servers that their clients came to */
     uint64_t recovery_evicted; /* came back before their old connection was noticed to be lost */
+    uint64_t msgpack_clients;  /* connections that have spoken MessagePack */
     uint64_t limits_hit;       /* rooms_max, namespaces_max; emits with more than attachments_max */
 };
 
@@ -98,16 +100,20 @@ struct sio_server {
     struct eio_events engine_events; /* internal */
     struct sio_options options;      /* options.engine is read once; see engine.options */
     const struct sio_events *events;
-    struct map namespaces;     /* by name; parents are not in it */
-    struct list parents;       /* of struct sio_namespace, in the order they were added */
-    struct id_table sockets;   /* of every namespace: what refs name */
-    struct id_table decisions; /* internal: of struct sio_connect */
-    struct map acks;           /* internal: of struct sio_ack, by socket and id */
-    struct map questions;      /* internal: of struct sio_question, by namespace and id */
-    struct buf head;           /* internal: scratch of encode.c */
+    struct map namespaces;       /* by name; parents are not in it */
+    struct list parents;         /* of struct sio_namespace, in the order they were added */
+    struct id_table sockets;     /* of every namespace: what refs name */
+    struct id_table decisions;   /* internal: of struct sio_connect */
+    struct map acks;             /* internal: of struct sio_ack, by socket and id */
+    struct map questions;        /* internal: of struct sio_question, by namespace and id */
+    struct buf head;             /* internal: scratch of encode.c */
     struct sio_cluster *cluster; /* cluster.h; NULL: alone */
-    struct sio_graves graves;  /* internal: what dies with the iteration */
-    uint32_t parents_made;     /* names them */
+    struct sio_packing {
+        struct buf json, shapes, out; /* of pack.c */
+        struct sio_msgpack in;        /* the packet that is being delivered, of client.c */
+    } packing;                        /* internal: scratch for MessagePack */
+    struct sio_graves graves;         /* internal: what dies with the iteration */
+    uint32_t parents_made;            /* names them */
     uint64_t namespaces_made;
     struct sio_stats stats;
     void *user;

@@ -59,6 +59,7 @@ static struct sio_socket *socket_new(struct sio_namespace *n, struct sio_client 
     *s = (struct sio_socket){ .nsp = n, .client = c, .next = c->sockets };
     s->id_len = (uint32_t)id_len;
     s->recoverable = n->recovery && !v2;
+    s->form = (uint8_t)sio_client_form(c);
     hub_member_init(&s->member);
     s->ref = id_add(&io->sockets, s);
     if (auth.n && !is_empty_object(auth)) {
@@ -127,7 +128,7 @@ static void send_connect(struct sio_socket *s)
 
     if (!sio_is_v2(s->client))
         p.data = &data;
-    (void)sio_send(s->client, &p, 0); /* a full queue ends the connection, from the loop */
+    (void)sio_send(s->client, &p); /* a full queue ends the connection, from the loop */
 }
 
 void sio_socket_accept(struct sio_socket *s)
@@ -203,7 +204,7 @@ static void leave_politely(struct sio_socket *s)
 {
     struct sio_outgoing p = { .type = SIO_DISCONNECT, .nsp = s->nsp->name, .id = SIO_NO_ID };
 
-    (void)sio_send(s->client, &p, 0);
+    (void)sio_send(s->client, &p);
     /* 2.1: to the peer the whole namespace is gone, also what an overlapping CONNECT made. */
     sio_client_leave(s->client, s->nsp, "server namespace disconnect");
 }
@@ -265,7 +266,7 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
     struct sio_server *io = s->nsp->server;
     struct hub_audience to = { .only = sio_socket_id(s) };
     struct sio_outgoing p = {
-        .type = SIO_EVENT, .nsp = s->nsp->name, .id = SIO_NO_ID, .data = data
+        .type = SIO_EVENT, .nsp = s->nsp->name, .id = SIO_NO_ID, .data = data, .flags = flags
     };
     struct sio_stamp stamp;
     struct sio_frames f;
@@ -274,12 +275,16 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
     sio_stamp_make(s->nsp, s, flags, &stamp);
     p.offset = (str){ stamp.text, sizeof stamp.text };
     if (!stamp.keep)
-        return sio_send(s->client, &p, flags);
-    if ((err = sio_encode(io, &p, false, &f)) < 0)
+        return sio_send(s->client, &p);
+    if ((err = sio_encode(io, &p, SIO_FORM_TEXT, &f)) < 0)
         return err;
     if ((err = sio_stamp_keep(s->nsp, &stamp, &f, &to, flags)) < 0) {
         sio_frames_free(&f);
         return err;
+    }
+    if (s->form != SIO_FORM_TEXT) {
+        sio_frames_free(&f);
+        return sio_send(s->client, &p);
     }
     err = eio_session_send(&s->client->session, f.msgs, f.count);
     sio_frames_free(&f);
@@ -288,11 +293,13 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
 
 static int send_now(struct sio_socket *s, const struct sio_data *data, unsigned flags, int64_t id)
 {
-    struct sio_outgoing p = { .type = SIO_EVENT, .nsp = s->nsp->name, .id = id, .data = data };
+    struct sio_outgoing p = {
+        .type = SIO_EVENT, .nsp = s->nsp->name, .id = id, .data = data, .flags = flags
+    };
 
     if (s->recoverable && id == SIO_NO_ID)
         return send_kept(s, data, flags);
-    return sio_send(s->client, &p, flags);
+    return sio_send(s->client, &p);
 }
 
 int sio_socket_send_event(struct sio_socket *s, const struct sio_data *data, unsigned flags,
@@ -323,7 +330,7 @@ int sio_socket_ack(struct sio_socket *s, int64_t ack, const struct sio_data *dat
 
     if (s->state != SIO_SOCKET_CONNECTED)
         return ATR_ECLOSED;
-    err = sio_send(s->client, &p, 0);
+    err = sio_send(s->client, &p);
     if (err == 0)
         s->nsp->server->stats.acks_out++;
     return err;

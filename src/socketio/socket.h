@@ -59,11 +59,12 @@ struct sio_socket {
     struct sio_ack *acks; /* internal: what it has yet to acknowledge */
     uint32_t auth_len;
     uint8_t state; /* enum sio_socket_state */
-    bool left_own_room;
-    bool recoverable;    /* internal: it is a struct sio_recoverable */
-    bool recovered;      /* the client came back as who it was (2.6) */
-    uint32_t id_len;     /* SIO_ID_LEN but for clients of Socket.IO 2 */
-    char id[SIO_ID_LEN]; /* one of another length lies behind the struct */
+    uint8_t form;  /* internal: enum sio_form, how its client wants packets */
+    bool left_own_room : 1;
+    bool recoverable : 1; /* internal: it is a struct sio_recoverable */
+    bool recovered : 1;   /* the client came back as who it was (2.6) */
+    uint32_t id_len;      /* SIO_ID_LEN but for clients of Socket.IO 2 */
+    char id[SIO_ID_LEN];  /* one of another length lies behind the struct */
 };
 
 struct sio_socket *sio_socket_find(struct sio_server *io, uint64_t ref); /* NULL: gone */
@@ -79,8 +80,8 @@ const struct sio_handshake *sio_socket_handshake(const struct sio_socket *s);
 str sio_handshake_client_cert(const struct sio_handshake *h); /* its subject; empty: none */
 struct eio_session *sio_socket_session(const struct sio_socket *s);
 
-/* SIO_LOCAL changes nothing while there is one node. SIO_NO_COMPRESS neither: WebSocket frames are
- * not compressed, polling answers by size alone. */
+/* SIO_LOCAL changes nothing while there is one node. SIO_NO_COMPRESS is for polling alone, as in
+ * Node: an answer is not compressed when all of its packets came with it (1.8, 1.9). */
 enum { SIO_VOLATILE = 1, SIO_LOCAL = 2, SIO_NO_COMPRESS = 4 };
 
 /* data->json is the whole array, name included. ATR_ECLOSED; ATR_ELIMIT when it is too large or the

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { io } from "socket.io-client";
 import WebSocket from "ws";
+import { Polling } from "./support/engine.mjs";
 import { serve } from "./support/server.mjs";
 import { once, several, within } from "./support/wait.mjs";
 import { CLOSE, TEXT, frame, websocket } from "./support/wire.mjs";
@@ -50,6 +51,29 @@ test("off by default", async (t) => {
   const last = await raw.frame();
   assert.deepEqual([last.opcode, last.payload.readUInt16BE(0)], [CLOSE, 1002]);
   raw.destroy();
+});
+
+test("compress(false): polling answers to one and to all are not compressed unless another packet is", async () => {
+  const server = await serve("deflate.lua");
+  const s = await Polling.to(server, "/socket.io/");
+  const poll = async () => {
+    const answer = await s.get({ headers: { "Accept-Encoding": "gzip" } });
+    return { coding: answer.headers.get("content-encoding"), packets: (await answer.text()).split("\x1e") };
+  };
+  const want = `42["said",${JSON.stringify(text)}]`;
+  await s.send("40");
+  await poll();
+  for (const to of ["to me", "to all"]) {
+    for (const [on, coding] of [[true, "gzip"], [false, null]]) {
+      await s.send(`42${JSON.stringify([to, on, text])}`);
+      const got = await poll();
+      assert.deepEqual([got.coding, got.packets.length], [coding, 1], `${to}, ${on}`);
+      assert.ok(got.packets[0] === want);
+    }
+  }
+  await s.send(["to me", "to all", "to me"].map((to, i) => `42${JSON.stringify([to, i === 1, text])}`).join("\x1e"));
+  const mixed = await poll();
+  assert.deepEqual([mixed.coding, mixed.packets.length], ["gzip", 3]);
 });
 
 describe("every combination of contexts and windows", () => {

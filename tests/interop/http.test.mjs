@@ -413,7 +413,7 @@ describe("the browser client", () => {
   const dist = path.join(path.dirname(require.resolve("socket.io-client/package.json")), "dist");
   const { version } = require("socket.io-client/package.json");
 
-  for (const name of ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.min.js.map"]) {
+  for (const name of ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js", "socket.io.min.js.map"]) {
     test(`${name} is the package's file, byte for byte, plain and gzipped`, async () => {
       const want = fs.readFileSync(path.join(dist, name));
       const plain = await ask("GET", `/socket.io/${name}`);

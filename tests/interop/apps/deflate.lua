@@ -8,6 +8,8 @@ io:on("connection", function(socket)
   socket:on("echo", function(value, ack) ack(value) end)
   socket:on("all", function(...) io:emit("all", ...) end)
   socket:on("plain", function(text) socket:compress(false):emit("plain", text) end)
+  socket:on("to me", function(on, text) socket:compress(on):emit("said", text) end)
+  socket:on("to all", function(on, text) io:compress(on):emit("said", text) end)
 end)
 
 -- The same without Socket.IO. A message goes back; one that begins with * goes to everyone.

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/slab.h"
+#include "proto/sio_msgpack.h"
 #include "proto/ws_frame.h"
 #include "socketio/cluster.h"
 
@@ -210,6 +211,16 @@ static const struct sio_events events = {
     .on_describe = on_describe,
 };
 
+void rig_echo(struct rig *g, struct sio_socket *s, str event, const struct sio_data *data,
+              int64_t ack)
+{
+    (void)g, (void)event;
+    if (ack == SIO_NO_ID)
+        assert_int_equal(sio_socket_emit(s, data, 0), 0);
+    else
+        assert_int_equal(sio_socket_ack(s, ack, data), 0);
+}
+
 /* --- The server --- */
 
 static struct http_handler *route(void *user, struct http_request *r, unsigned *why_status)
@@ -353,6 +364,26 @@ void peer_bytes(struct peer *p, str bytes)
     rig_settle(p->rig);
 }
 
+void rig_pack(struct buf *out, const char *text, const str *attachments)
+{
+    const struct sio_limits limits = { UINT32_MAX, 256 };
+    struct buf scratch = { 0 };
+    struct sio_packet packet;
+
+    assert_int_equal(sio_packet_decode(str_of(text + 1), &limits, &packet, NULL), PARSE_DONE);
+    assert_int_equal(sio_msgpack_encode(out, &packet, attachments, &scratch), 0);
+    buf_free(&scratch);
+}
+
+void peer_pack(struct peer *p, const char *text, const str *attachments)
+{
+    struct buf out = { 0 };
+
+    rig_pack(&out, text, attachments);
+    peer_bytes(p, buf_str(&out));
+    buf_free(&out);
+}
+
 static void hear_text(struct peer *p, str text)
 {
     ptrdiff_t at = str_search(text, STR("{\"sid\":\""));
@@ -367,6 +398,28 @@ static void hear_text(struct peer *p, str text)
     }
 }
 
+static void hear_packed(struct peer *p, str bytes)
+{
+    const struct sio_limits limits = { UINT32_MAX, 256 };
+    struct sio_msgpack m = { 0 };
+    struct sio_packet packet;
+    struct buf text = { 0 };
+    const char *why = NULL;
+
+    if (sio_msgpack_decode(bytes, &limits, &m, &packet, &why) != PARSE_DONE)
+        fail_msg("a bad packet: %s", why);
+    buf_byte(&text, '4');
+    sio_packet_head(&text, packet.type, packet.attachments, packet.nsp, packet.id);
+    buf_add(&text, packet.data);
+    for (uint32_t i = 0; i < packet.attachments; i++)
+        buf_format(&text, "+%.*s", STR_ARG(sio_msgpack_attachments(&m)[i]));
+    buf_byte(&p->heard, '(');
+    hear_text(p, buf_str(&text));
+    buf_byte(&p->heard, ')');
+    sio_msgpack_free(&m);
+    buf_free(&text);
+}
+
 static void hear_frame(struct peer *p, const struct ws_frame *f, str payload)
 {
     unsigned code = 1005;
@@ -375,6 +428,8 @@ static void hear_frame(struct peer *p, const struct ws_frame *f, str payload)
         buf_byte(&p->heard, ' ');
     if (f->op == WS_TEXT) {
         hear_text(p, payload);
+    } else if (f->op == WS_BINARY && p->packed) {
+        hear_packed(p, payload);
     } else if (f->op == WS_BINARY) {
         buf_format(&p->heard, "b(%.*s)", STR_ARG(payload));
     } else {
@@ -461,6 +516,19 @@ void peer_join(struct peer *p, struct rig *g)
     peer_say(p, "40");
     peer_hear(p);
     assert_true(str_starts(buf_str(&p->heard), STR("40{\"sid\":\"$\"}")));
+    assert_non_null(g->last);
+    assert_memory_equal(g->last->id, p->sid, SIO_ID_LEN);
+    buf_clear(&p->heard);
+    buf_clear(&g->log);
+}
+
+void peer_join_packed(struct peer *p, struct rig *g)
+{
+    peer_open(p, g);
+    p->packed = true;
+    peer_pack(p, "40", NULL);
+    peer_hear(p);
+    assert_true(str_starts(buf_str(&p->heard), STR("(40{\"sid\":\"$\"")));
     assert_non_null(g->last);
     assert_memory_equal(g->last->id, p->sid, SIO_ID_LEN);
     buf_clear(&p->heard);

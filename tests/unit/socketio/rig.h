@@ -8,7 +8,8 @@
  *     C D J L: a room was created, deleted, joined, left; without a space in front
  *
  * with +text behind the JSON for each attachment. What a client received: its texts as they are,
- * but for socket ids, which become $; b(text) for binary; close(1005), end.
+ * but for socket ids, which become $; b(text) for binary; close(1005), end. Of a peer that speaks
+ * MessagePack: (text) for each packet, with +text for each attachment in it.
  *
  * Nothing waits for a time: the loop is turned until nothing moves any more.
  *
@@ -56,6 +57,9 @@ void rig_close(struct rig *g);
 void rig_settle(struct rig *g);
 /* Turns until the log holds text: for what a timer does. */
 void rig_await(struct rig *g, const char *text);
+/* An on_event that sends back what came, as an answer if one is wanted. */
+void rig_echo(struct rig *g, struct sio_socket *s, str event, const struct sio_data *data,
+              int64_t ack);
 /* Compares and clears the log. */
 #define assert_log(g, want)                                                                        \
     do {                                                                                           \
@@ -70,6 +74,7 @@ struct peer {
     int fd;
     struct buf in, heard;
     bool closed;          /* a close frame came, or the connection ended */
+    bool packed;          /* binary is MessagePack; set before something is said */
     char sid[SIO_ID_LEN]; /* of the last CONNECT reply; before, the session's */
 };
 
@@ -84,6 +89,11 @@ void peer_close(struct peer *p);
 void peer_say(struct peer *p, const char *text);
 void peer_say_two(struct peer *p, const char *first, const char *second);
 void peer_bytes(struct peer *p, str bytes);
+/* The packet of that text as one message of MessagePack; attachments NULL: none. */
+void rig_pack(struct buf *out, const char *text, const str *attachments);
+void peer_pack(struct peer *p, const char *text, const str *attachments);
+/* As peer_join(), speaking MessagePack. */
+void peer_join_packed(struct peer *p, struct rig *g);
 /* Keeps what came so far in heard. */
 void peer_hear(struct peer *p);
 #define assert_heard(p, want)                                                                      \

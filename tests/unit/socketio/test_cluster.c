@@ -61,6 +61,28 @@ static void test_attachments_cross(void **state)
     assert_all_heard(heard, heard, heard);
 }
 
+/* What crosses has the form of texts; who speaks MessagePack gets it in his, wherever he is. */
+static void test_every_parser_hears(void **state)
+{
+    str bytes[] = { STR("first") };
+    struct sio_data d = { STR("[\"b\",{\"_placeholder\":true,\"num\":0}]"), bytes, 1 };
+    static const char heard[] = "451-[\"b\",{\"_placeholder\":true,\"num\":0}] b(first)";
+    struct peer packed[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        peer_join_packed(&packed[i], &nodes[i].rig);
+    assert_int_equal(sio_emit(main_of(0), NULL, &d), 0);
+    assert_all_heard(heard, heard, heard);
+    assert_int_equal(sio_emit(main_of(2), NULL, DATA("[\"t\"]")), 0);
+    assert_all_heard("42[\"t\"]", "42[\"t\"]", "42[\"t\"]");
+    for (int i = 0; i < 2; i++) {
+        assert_heard(&packed[i],
+                     "(451-[\"b\",{\"_placeholder\":true,\"num\":0}]+first) (42[\"t\"])");
+        peer_close(&packed[i]);
+    }
+}
+
 static void test_rooms_and_exceptions(void **state)
 {
     str x = STR("x"), both[] = { STR("x"), STR("y") };
@@ -351,11 +373,12 @@ static void test_nobody_to_acknowledge(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-TEST_MAIN(TEST(test_everyone_hears), TEST(test_attachments_cross), TEST(test_rooms_and_exceptions),
-          TEST(test_the_sender_is_left_out), TEST(test_very_many_rooms),
-          TEST(test_one_order_for_all), TEST(test_joining_precedes_what_follows),
-          TEST(test_listeners_of_rooms_are_told_later), TEST(test_disconnects_everywhere),
-          TEST(test_events_between_servers), TEST(test_asks_servers),
-          TEST(test_fetches_sockets_and_rooms), TEST(test_a_server_that_goes_is_missing),
-          TEST(test_all_clients_acknowledge), TEST(test_clients_that_leave_do_not_acknowledge),
+TEST_MAIN(TEST(test_everyone_hears), TEST(test_attachments_cross), TEST(test_every_parser_hears),
+          TEST(test_rooms_and_exceptions), TEST(test_the_sender_is_left_out),
+          TEST(test_very_many_rooms), TEST(test_one_order_for_all),
+          TEST(test_joining_precedes_what_follows), TEST(test_listeners_of_rooms_are_told_later),
+          TEST(test_disconnects_everywhere), TEST(test_events_between_servers),
+          TEST(test_asks_servers), TEST(test_fetches_sockets_and_rooms),
+          TEST(test_a_server_that_goes_is_missing), TEST(test_all_clients_acknowledge),
+          TEST(test_clients_that_leave_do_not_acknowledge),
           TEST(test_a_server_goes_before_its_clients_answer), TEST(test_nobody_to_acknowledge))

@@ -9,16 +9,6 @@
 #include "proto/ws_frame.h"
 #include "socketio/client.h"
 
-static void echo(struct rig *g, struct sio_socket *s, str event, const struct sio_data *data,
-                 int64_t ack)
-{
-    (void)g, (void)event;
-    if (ack == SIO_NO_ID)
-        assert_int_equal(sio_socket_emit(s, data, 0), 0);
-    else
-        assert_int_equal(sio_socket_ack(s, ack, data), 0);
-}
-
 /* Sends without the helpers of the rig, whose clients allocate. */
 static void exchange(struct peer *p, const uint8_t *frames, size_t n)
 {
@@ -31,13 +21,13 @@ static void exchange(struct peer *p, const uint8_t *frames, size_t n)
     assert_true(got > 0);
 }
 
-static size_t frame(uint8_t *out, enum ws_op op, const char *text)
+static size_t frame(uint8_t *out, enum ws_op op, str payload)
 {
     static const uint8_t mask[4] = { 0 };
-    size_t n = strlen(text), head = ws_frame_head_masked(out, op, true, n, mask);
+    size_t head = ws_frame_head_masked(out, op, true, payload.n, mask);
 
-    memcpy(out + head, text, n);
-    return head + n;
+    memcpy(out + head, payload.p, payload.n);
+    return head + payload.n;
 }
 
 static void warm_echo_allocates_nothing(void **state)
@@ -47,16 +37,52 @@ static void warm_echo_allocates_nothing(void **state)
     uint8_t out[512];
     size_t n = 0;
 
-    g->on_event = echo;
+    g->on_event = rig_echo;
     (void)sio_server_of(&g->io, STR("/n"));
     peer_join(&p, g);
     peer_say(&p, "40/n");
     g->quiet = true;
-    n += frame(out + n, WS_TEXT, "42[\"e\",\"0123456789abcdef0123456789abcdef\"]");
-    n += frame(out + n, WS_TEXT, "42/n,17[\"e\",{\"k\":[1,2,3]}]");
-    n += frame(out + n, WS_TEXT, "452-[\"e\",{\"_placeholder\":true,\"num\":1}]");
-    n += frame(out + n, WS_BINARY, "first attachment");
-    n += frame(out + n, WS_BINARY, "second attachment");
+    n += frame(out + n, WS_TEXT, STR("42[\"e\",\"0123456789abcdef0123456789abcdef\"]"));
+    n += frame(out + n, WS_TEXT, STR("42/n,17[\"e\",{\"k\":[1,2,3]}]"));
+    n += frame(out + n, WS_TEXT, STR("452-[\"e\",{\"_placeholder\":true,\"num\":1}]"));
+    n += frame(out + n, WS_BINARY, STR("first attachment"));
+    n += frame(out + n, WS_BINARY, STR("second attachment"));
+    exchange(&p, out, n);
+    exchange(&p, out, n);
+    for (int i = 0; i < 100; i++)
+        assert_allocs(0, exchange(&p, out, n));
+    assert_int_equal(g->io.stats.events_in, 3 * 102);
+    peer_close(&p);
+}
+
+static size_t packed_frame(uint8_t *out, const char *text, const str *attachments)
+{
+    struct buf bytes = { 0 };
+    size_t n;
+
+    rig_pack(&bytes, text, attachments);
+    n = frame(out, WS_BINARY, buf_str(&bytes));
+    buf_free(&bytes);
+    return n;
+}
+
+static void warm_echo_of_msgpack_allocates_nothing(void **state)
+{
+    static const str attachments[] = { { "first", 5 }, { "second", 6 } };
+    struct rig *g = *state;
+    struct peer p;
+    uint8_t out[512];
+    size_t n = 0;
+
+    g->on_event = rig_echo;
+    peer_join_packed(&p, g);
+    g->quiet = true;
+    n += packed_frame(out + n, "42[\"e\",\"0123456789abcdef0123456789abcdef\"]", NULL);
+    n += packed_frame(out + n, "4217[\"e\",{\"k\":[1,2.5,3]}]", NULL);
+    n += packed_frame(out + n,
+                      "452-[\"e\",{\"_placeholder\":true,\"num\":1},"
+                      "{\"_placeholder\":true,\"num\":0}]",
+                      attachments);
     exchange(&p, out, n);
     exchange(&p, out, n);
     for (int i = 0; i < 100; i++)
@@ -87,7 +113,7 @@ static void warm_acks_allocate_nothing(void **state)
         assert_allocs(i < 2 ? 100 : 0, {
             assert_int_equal(
                 sio_socket_emit_ack(g->last, DATA("[\"q\"]"), 0, 1000, no_answer, &answered), 0);
-            exchange(&p, out, frame(out, WS_TEXT, text));
+            exchange(&p, out, frame(out, WS_TEXT, str_of(text)));
         });
     }
     assert_int_equal(answered, 50);
@@ -141,6 +167,50 @@ static void broadcasts_allocate_for_all_at_once(void **state)
         peer_close(&p[i]);
 }
 
+/* A crowd of both kinds: one message more for all, and none where nobody wants MessagePack. */
+static void mixed_broadcasts_allocate_for_all_at_once(void **state)
+{
+    enum { CROWD = 100 };
+    static struct peer p[CROWD];
+    static char big[20000];
+    struct rig *g = *state;
+    str room = STR("texts");
+    struct sio_target texts = { .rooms = &room, .room_count = 1 };
+    struct sio_data large = { .json = { big, sizeof big } };
+
+    memset(big, 'x', sizeof big);
+    memcpy(big, "[\"", 2);
+    memcpy(big + sizeof big - 2, "\"]", 2);
+    for (int i = 0; i < CROWD; i++) {
+        if (i % 2) {
+            peer_join_packed(&p[i], g);
+        } else {
+            peer_join(&p[i], g);
+            sio_socket_join(g->last, room);
+        }
+    }
+    g->quiet = true;
+    for (int round = 0; round < 4; round++) {
+        unsigned few = round ? 0 : 10000, most = round ? 3 : 10000;
+
+        buf_clear(&g->io.packing.out);
+        assert_allocs(few, sio_emit(g->main, &texts, DATA("[\"some\",1]")));
+        assert_int_equal(g->io.packing.out.len, 0); /* nothing was converted */
+        rig_settle(g);
+        assert_allocs(few, sio_emit(g->main, NULL, DATA("[\"all\",{\"a\":[1,2]}]")));
+        rig_settle(g);
+        assert_allocs(most, sio_emit(g->main, NULL, &large));
+        rig_settle(g);
+        for (int i = 0; i < CROWD; i++) {
+            peer_hear(&p[i]);
+            buf_clear(&p[i].heard);
+        }
+    }
+    assert_int_equal(g->io.stats.deliveries, 4 * (2 * CROWD + CROWD / 2));
+    for (int i = 0; i < CROWD; i++)
+        peer_close(&p[i]);
+}
+
 /* What this layer keeps for an idle connection, beyond the engine's own. */
 static void idle_clients_are_small(void **state)
 {
@@ -155,5 +225,6 @@ static void idle_clients_are_small(void **state)
     peer_close(&p);
 }
 
-TEST_MAIN(RIG_TEST(warm_echo_allocates_nothing), RIG_TEST(warm_acks_allocate_nothing),
-          RIG_TEST(broadcasts_allocate_for_all_at_once), RIG_TEST(idle_clients_are_small))
+TEST_MAIN(RIG_TEST(warm_echo_allocates_nothing), RIG_TEST(warm_echo_of_msgpack_allocates_nothing),
+          RIG_TEST(warm_acks_allocate_nothing), RIG_TEST(broadcasts_allocate_for_all_at_once),
+          RIG_TEST(mixed_broadcasts_allocate_for_all_at_once), RIG_TEST(idle_clients_are_small))
