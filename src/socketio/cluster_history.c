@@ -1,16 +1,14 @@
 /* socketio/cluster_history.c - see cluster_history.h.
  *
- * The rooms that a member was in at the time of each note are worked out backwards: from those it
- * has now, undoing what the notes say it joined and left since. A change that another server's note
- * caused is published a little later than it happened, and says as of which number.
+ * It is walked backwards, once: from the rooms that a member has now, undoing what the notes say it
+ * joined and left. A change that another server's note caused is published a little later than it
+ * happened, and says as of which number; so it is met before it is to be undone.
  *
- * Start reading at walk().
+ * Start reading at sio_history_missed().
  *
  * SPDX-License-Identifier: MIT
  */
 #include "socketio/cluster_history.h"
-
-#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -49,11 +47,12 @@ bool sio_history_holds(const struct sio_namespace *n, uint64_t after, uint64_t s
     return bus->ops->read(bus, first, no_body, NULL, &time_ms) && time_ms <= since_ms;
 }
 
-/* --- A member's rooms --- */
+/* --- Walking back --- */
 
+/* A change of rooms that holds from a number on, which lies before the note that tells of it. */
 struct move {
-    uint64_t at; /* the number from which on it holds */
-    str room;    /* in the walk's arena */
+    uint64_t at;
+    str room; /* in the walk's arena */
     bool joined;
 };
 
@@ -61,15 +60,11 @@ struct walk {
     struct sio_namespace *n;
     const struct hub_reader *reader;
     struct arena texts;
-    str *rooms; /* it is in, at the note being looked at */
+    str *rooms; /* it was in, when the note was published that is looked at */
     size_t room_count, room_cap;
-    struct move *moves;
-    size_t move_count, move_cap, moves_done;
-    uint64_t number;
-    /* What is done with a packet; fn NULL: it is counted. */
-    struct sio_missed count;
-    void (*fn)(void *arg, struct msg *const *msgs, size_t count);
-    void *arg;
+    struct move *moves; /* to be undone yet */
+    size_t move_count, move_cap;
+    struct sio_history_list *out;
 };
 
 static void enter(struct walk *w, str room)
@@ -100,39 +95,41 @@ static bool is_in(const struct walk *w, str room)
     return false;
 }
 
-/* --- First pass: where it went --- */
-
-static bool take_move(void *arg, const struct bus_message *m)
+static void note_move(struct walk *w, const struct bus_message *m, const struct sio_wire_target *t,
+                      struct sio_reader *r)
 {
-    struct walk *w = arg;
-    struct sio_reader r = { m->head.p, m->head.p + m->head.n, false };
-    struct sio_wire_target t;
+    uint64_t as_of;
 
-    if (m->kind != SIO_NOTE_MOVED || sio_wire_read(&r, &t) < 0)
-        return false;
-    if (t.room_count == 2 && str_eq(t.nsp, w->n->name) && str_eq(t.rooms[0], w->reader->name)) {
-        uint64_t as_of = sio_read_u64(&r);
-        if (w->move_count == w->move_cap) {
-            w->move_cap = w->move_cap ? w->move_cap * 2 : 16;
-            w->moves = mem_realloc(w->moves, w->move_cap * sizeof *w->moves);
-        }
-        w->moves[w->move_count++] =
-            (struct move){ .at = as_of && as_of < m->number ? as_of : m->number,
-                           .room = arena_copy(&w->texts, t.rooms[1]),
-                           .joined = t.flags };
+    if (t->room_count != 2 || !str_eq(t->rooms[0], w->reader->name))
+        return;
+    as_of = sio_read_u64(r);
+    if (w->move_count == w->move_cap) {
+        w->move_cap = w->move_cap ? w->move_cap * 2 : 8;
+        w->moves = mem_realloc(w->moves, w->move_cap * sizeof *w->moves);
     }
-    sio_wire_free(&t);
-    return false;
+    w->moves[w->move_count++] = (struct move){ .at = as_of && as_of < m->number ? as_of : m->number,
+                                               .room = arena_copy(&w->texts, t->rooms[1]),
+                                               .joined = t->flags };
 }
 
-static int by_number(const void *a, const void *b)
+/* Before that number, moves that held from it on had not happened. The latest is undone first. */
+static void undo_moves(struct walk *w, uint64_t number)
 {
-    uint64_t x = ((const struct move *)a)->at, y = ((const struct move *)b)->at;
+    for (size_t i = 0; i < w->move_count;) {
+        const struct move m = w->moves[i];
 
-    return (x > y) - (x < y);
+        if (m.at < number) {
+            i++;
+            continue;
+        }
+        if (m.joined)
+            leave(w, m.room);
+        else
+            enter(w, m.room);
+        memmove(w->moves + i, w->moves + i + 1, (w->move_count - i - 1) * sizeof m);
+        w->move_count--;
+    }
 }
-
-/* --- Second pass: what it was sent --- */
 
 static bool was_for(const struct walk *w, uint16_t kind, const struct sio_wire_target *t)
 {
@@ -147,113 +144,121 @@ static bool was_for(const struct walk *w, uint16_t kind, const struct sio_wire_t
     return meant;
 }
 
-static void catch_up(struct walk *w, uint64_t number)
+static void add(struct sio_history_list *l, const struct bus_message *m)
 {
-    for (; w->moves_done < w->move_count && w->moves[w->moves_done].at <= number; w->moves_done++) {
-        const struct move *m = &w->moves[w->moves_done];
-
-        if (m->joined)
-            enter(w, m->room);
-        else
-            leave(w, m->room);
+    if (l->count == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 64;
+        l->numbers = mem_realloc(l->numbers, l->cap * sizeof *l->numbers);
     }
+    l->numbers[l->count++] = m->number;
+    l->bytes += m->body_bytes;
 }
 
-static bool take_packet(void *arg, const struct bus_message *m)
+/* Wants the body of those whose target stands there. */
+static bool look(void *arg, const struct bus_message *m)
 {
     struct walk *w = arg;
     struct sio_reader r = { m->head.p, m->head.p + m->head.n, false };
     struct sio_wire_target t;
-    bool wanted;
+    bool in_body = false;
 
-    if ((m->kind != SIO_NOTE_CAST && m->kind != SIO_NOTE_SENT) || sio_wire_read(&r, &t) < 0)
+    if ((m->kind != SIO_NOTE_CAST && m->kind != SIO_NOTE_SENT && m->kind != SIO_NOTE_MOVED) ||
+        sio_wire_read(&r, &t) < 0)
         return false;
-    /* A target that stands in the body is read there. */
-    wanted = str_eq(t.nsp, w->n->name) && !(t.flags & SIO_VOLATILE) &&
-             (t.in_body || was_for(w, m->kind, &t));
+    if (!str_eq(t.nsp, w->n->name) || (m->kind == SIO_NOTE_CAST && (t.flags & SIO_VOLATILE)))
+        ; /* nothing that was kept for it */
+    else if (m->kind == SIO_NOTE_MOVED)
+        note_move(w, m, &t, &r);
+    else if (t.in_body)
+        in_body = true;
+    else if (was_for(w, m->kind, &t))
+        add(w->out, m);
     sio_wire_free(&t);
-    if (wanted && !w->fn && !t.in_body) {
-        w->count.packets++;
-        w->count.bytes += m->body_bytes;
-        return false;
-    }
-    return wanted;
+    return in_body;
 }
 
-static void give_packet(void *arg, const struct bus_message *m, struct msg *body)
+static void look_inside(void *arg, const struct bus_message *m, struct msg *body)
 {
     struct walk *w = arg;
-    struct sio_frames f;
     struct sio_wire_target t;
     str bytes = msg_payload(body);
     struct sio_reader r;
 
     if (!sio_cluster_read(w->n->server->cluster, m, &bytes, &r, &t))
         return;
-    if (was_for(w, m->kind, &t) && sio_cluster_frames(&r, bytes, &f) == 0) {
-        w->count.packets++;
-        w->count.bytes += bytes.n;
-        if (w->fn)
-            w->fn(w->arg, f.msgs, f.count);
+    if (was_for(w, m->kind, &t))
+        add(w->out, m);
+    sio_wire_free(&t);
+}
+
+void sio_history_missed(struct sio_namespace *n, uint64_t after, const struct hub_reader *r,
+                        struct sio_history_list *out)
+{
+    struct walk w = { .n = n, .reader = r, .out = out };
+    struct bus *bus = bus_of(n);
+    uint64_t first, last;
+
+    *out = (struct sio_history_list){ 0 };
+    bus->ops->range(bus, &first, &last);
+    for (size_t i = 0; i < r->group_count; i++)
+        enter(&w, r->groups[i]);
+    for (uint64_t i = last; i > after && i >= first; i--) {
+        if (w.move_count)
+            undo_moves(&w, i + 1);
+        (void)bus->ops->read(bus, i, look, look_inside, &w);
+    }
+    arena_free(&w.texts);
+    mem_free(w.rooms);
+    mem_free(w.moves);
+}
+
+void sio_history_list_free(struct sio_history_list *l)
+{
+    mem_free(l->numbers);
+}
+
+/* --- Giving what was found --- */
+
+struct giving {
+    struct sio_namespace *n;
+    void (*fn)(void *arg, struct msg *const *msgs, size_t count);
+    void *arg;
+};
+
+static bool want(void *arg, const struct bus_message *m)
+{
+    (void)arg;
+    (void)m;
+    return true;
+}
+
+static void give(void *arg, const struct bus_message *m, struct msg *body)
+{
+    struct giving *g = arg;
+    struct sio_frames f;
+    struct sio_wire_target t;
+    str bytes = msg_payload(body);
+    struct sio_reader r;
+
+    if (!sio_cluster_read(g->n->server->cluster, m, &bytes, &r, &t))
+        return;
+    if (sio_cluster_frames(&r, bytes, &f) == 0) {
+        g->fn(g->arg, f.msgs, f.count);
         sio_frames_free(&f);
     }
     sio_wire_free(&t);
 }
 
-static void begin(struct walk *w, uint64_t after, uint64_t last)
-{
-    struct bus *bus = bus_of(w->n);
-
-    for (size_t i = 0; i < w->reader->group_count; i++)
-        enter(w, w->reader->groups[i]);
-    for (uint64_t i = after + 1; i <= last; i++)
-        (void)bus->ops->read(bus, i, take_move, NULL, w);
-    if (w->move_count)
-        qsort(w->moves, w->move_count, sizeof *w->moves, by_number);
-    for (size_t i = w->move_count; i-- > 0;) {
-        if (w->moves[i].joined)
-            leave(w, w->moves[i].room);
-        else
-            enter(w, w->moves[i].room);
-    }
-}
-
-/* Everything after a number. False: some has gone while it was read. */
-static bool walk(struct walk *w, uint64_t after)
-{
-    struct bus *bus = bus_of(w->n);
-    uint64_t first, last, from;
-    bool whole = true;
-
-    bus->ops->range(bus, &first, &last);
-    from = after + 1 < first ? first : after + 1;
-    begin(w, from - 1, last);
-    for (uint64_t i = from; i <= last; i++) {
-        catch_up(w, i);
-        if (!bus->ops->read(bus, i, take_packet, give_packet, w))
-            whole = false;
-    }
-    arena_free(&w->texts);
-    mem_free(w->rooms);
-    mem_free(w->moves);
-    return whole;
-}
-
-void sio_history_count(struct sio_namespace *n, uint64_t after, const struct hub_reader *r,
-                       struct sio_missed *out)
-{
-    struct walk w = { .n = n, .reader = r };
-
-    (void)walk(&w, after);
-    *out = w.count;
-}
-
-bool sio_history_each(struct sio_namespace *n, uint64_t after, const struct hub_reader *r,
+bool sio_history_give(struct sio_namespace *n, const struct sio_history_list *l,
                       void (*fn)(void *arg, struct msg *const *msgs, size_t count), void *arg)
 {
-    struct walk w = { .n = n, .reader = r, .fn = fn, .arg = arg };
+    struct giving g = { n, fn, arg };
+    struct bus *bus = bus_of(n);
+    bool whole = true;
 
-    return walk(&w, after);
+    for (size_t i = l->count; i-- > 0;)
+        whole = bus->ops->read(bus, l->numbers[i], want, give, &g) && whole;
+    return whole;
 }
 
 /* --- What is published for it --- */

@@ -24,14 +24,18 @@ uint64_t sio_history_last(const struct sio_namespace *n);
 /* As hub_stream_holds(). */
 bool sio_history_holds(const struct sio_namespace *n, uint64_t after, uint64_t since_ms);
 
-struct sio_missed { /* what a member has not got */
-    size_t packets, bytes;
+/* The notes that went to a reader: latest first. */
+struct sio_history_list {
+    uint64_t *numbers;
+    size_t count, cap;
+    size_t bytes; /* of their bodies */
 };
-/* How much was sent to the reader after that number; as hub_stream_each(). */
-void sio_history_count(struct sio_namespace *n, uint64_t after, const struct hub_reader *r,
-                       struct sio_missed *out);
-/* Calls fn for each packet, oldest first. False: some of it has gone meanwhile. */
-bool sio_history_each(struct sio_namespace *n, uint64_t after, const struct hub_reader *r,
+/* All after a number; as hub_stream_each(). Free with sio_history_list_free(). */
+void sio_history_missed(struct sio_namespace *n, uint64_t after, const struct hub_reader *r,
+                        struct sio_history_list *out);
+void sio_history_list_free(struct sio_history_list *l);
+/* Calls fn for each packet of a list, oldest first. False: some have gone meanwhile. */
+bool sio_history_give(struct sio_namespace *n, const struct sio_history_list *l,
                       void (*fn)(void *arg, struct msg *const *msgs, size_t count), void *arg);
 
 /* Publishes an event to one socket. As sio_cluster_cast(). */

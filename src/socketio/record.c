@@ -302,12 +302,13 @@ static void count_all_missed(const struct sio_record *rec, struct missed *m)
 {
     struct hub_reader reader;
     str *rooms = reader_of(rec, &reader);
-    struct sio_missed all;
+    struct sio_history_list all;
 
     if (rec->in->shared) {
-        sio_history_count(rec->in->nsp, rec->after, &reader, &all);
-        m->packets = all.packets;
+        sio_history_missed(rec->in->nsp, rec->after, &reader, &all);
+        m->packets = all.count;
         m->bytes = all.bytes;
+        sio_history_list_free(&all);
     } else {
         hub_stream_each(&rec->in->stream, rec->after, &reader, count_missed, m);
     }
@@ -318,11 +319,16 @@ static void send_all_missed(const struct sio_record *rec, struct missed *m)
 {
     struct hub_reader reader;
     str *rooms = reader_of(rec, &reader);
+    struct sio_history_list all;
 
-    if (!rec->in->shared)
+    if (rec->in->shared) {
+        sio_history_missed(rec->in->nsp, rec->after, &reader, &all);
+        if (!sio_history_give(rec->in->nsp, &all, send_missed, m))
+            server_of(rec)->stats.recovery_gaps++; /* it was whole when it was claimed */
+        sio_history_list_free(&all);
+    } else {
         hub_stream_each(&rec->in->stream, rec->after, &reader, send_missed, m);
-    else if (!sio_history_each(rec->in->nsp, rec->after, &reader, send_missed, m))
-        server_of(rec)->stats.recovery_gaps++; /* it was whole when it was claimed */
+    }
     mem_free(rooms);
 }
 
