@@ -35,6 +35,7 @@ static void reap(struct loop_job *job)
     struct http_conn *c = container_of(job, struct http_conn, job);
 
     mem_free(c->peer);
+    mem_free(c->origin);
     mem_free(c);
 }
 
@@ -106,7 +107,10 @@ bool http_conn_keep(struct http_conn *c, bool want_close)
         c->close_after = true;
     if (!r->body_done && !r->head.chunked && r->body_left > HTTP_DROP_BYTES_MAX)
         c->close_after = true;
-    return !c->close_after;
+    bool keep = !c->close_after;
+    if (c->origin)
+        c->close_after = true;
+    return keep;
 }
 
 void http_conn_next(struct http_conn *c)
@@ -207,13 +211,15 @@ static void begin_request(struct http_conn *c, const char *text, const struct ht
     s->stats.requests++;
     c->request = r;
     r->stream = c->stream;
-    r->secure = c->stream->secure;
+    r->secure = c->origin ? c->origin->secure : c->stream->secure;
+    r->arrived = c->arrived;
+    c->arrived = false;
     c->close_after = !head->keep_alive;
     c->state = has_body ? HTTP_BODY : HTTP_WAIT;
     r->body_done = !has_body;
     r->body_left = head->length;
     r->body_bytes_max = s->limits.body_bytes_max;
-    r->continue_due = head->expect_continue && has_body;
+    r->continue_due = head->expect_continue && has_body && !c->origin;
     if (has_body) /* bytes behind such a head would mean one thing to us, another to a new owner */
         r->head.upgrade = false;
 
@@ -344,7 +350,7 @@ static void on_timer(struct timer *t)
         http_conn_end(c);
 }
 
-void http_conn_new(struct http_server *s, int fd, struct tls_context *tls)
+struct http_conn *http_conn_new(struct http_server *s, int fd, struct tls_context *tls)
 {
     static const struct stream_events events = {
         .on_data = on_data, .on_end = on_end, .on_close = on_close, .on_drain = on_drain
@@ -362,22 +368,32 @@ void http_conn_new(struct http_server *s, int fd, struct tls_context *tls)
     c->stream->counted = &s->streams_open;
     s->streams_open++;
     http_conn_timer(c, s->limits.head_timeout_ms);
+    return c;
 }
 
 /* --- Upgrades --- */
 
-struct stream *http_take_stream(struct http_request *r)
+struct stream *http_conn_release(struct http_conn *c)
 {
-    struct http_conn *c = r->conn;
+    struct http_request *r = c->request;
     struct stream *s = c->stream;
 
     ASSERT(!r->answered);
-    ASSERT(r->body_done);
     r->answered = true;
-    c->server->stats.upgrades++;
     c->request = NULL;
     http_request_doom(r, c->server->loop);
     leave(c);
+    return s;
+}
+
+struct stream *http_take_stream(struct http_request *r)
+{
+    struct http_conn *c = r->conn;
+    struct stream *s;
+
+    ASSERT(r->body_done);
+    s = http_conn_release(c);
+    c->server->stats.upgrades++;
     stream_resume(s); /* when it was paused: kept bytes are offered from the loop */
     return s;
 }

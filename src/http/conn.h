@@ -24,9 +24,12 @@ struct http_conn {
     struct timer timer;           /* of head, body, idle or write; by state */
     struct loop_job job;          /* asks for more of a streamed answer, or resumes; then reaps */
     char *peer;                   /* NULL until asked for */
+    struct http_origin *origin;   /* of a relayed connection, in one block; NULL: it is its own */
     uint32_t scanned;             /* bytes of an incomplete head that were looked at */
     uint32_t queued_seen;         /* queued output when the timer was started */
     uint8_t state;                /* enum http_conn_state */
+    uint8_t moves;                /* how often it was passed on; no more are counted than fit */
+    bool arrived;                 /* the next request is what it was passed on for */
     bool busy;                    /* on_data is on the stack */
     bool close_after;             /* the request under way is the last one */
 };
@@ -35,7 +38,12 @@ struct http_conn {
 enum { HTTP_DROP_BYTES_MAX = 64 * 1024 };
 
 /* Takes an accepted descriptor into the server's list. tls NULL: plain. */
-void http_conn_new(struct http_server *s, int fd, struct tls_context *tls);
+struct http_conn *http_conn_new(struct http_server *s, int fd, struct tls_context *tls);
+/* Whether the server takes one more; else fd was turned away. */
+bool http_server_accepts(struct http_server *s, int fd, bool secure);
+/* Gives the stream of the request under way to somebody else, and with that the request is
+ * answered. */
+struct stream *http_conn_release(struct http_conn *c);
 
 /* Decides whether the connection outlives the answer that is about to be sent; called once per
  * request, before its head is written. */

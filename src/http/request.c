@@ -87,7 +87,11 @@ str http_client_cert(const struct http_request *r, bool *verified)
 {
     char *text;
 
-    *verified = false;
+    const struct http_origin *origin = r->conn->origin;
+
+    *verified = origin && origin->verified;
+    if (origin)
+        return origin->cert;
     if (!r->secure)
         return (str){ 0 };
     text = arena_alloc(&r->stream->loop->scratch, TLS_SUBJECT_MAX + 1);

@@ -63,15 +63,21 @@ static void turn_away(struct http_server *s, int fd, bool secure)
     close(fd);
 }
 
-static void adopt(struct http_server *s, int fd, struct tls_context *tls)
+bool http_server_accepts(struct http_server *s, int fd, bool secure)
 {
     uint32_t max = s->limits.connections_max;
 
     s->stats.connections++;
-    if (s->closing || (max > 0 && s->streams_open >= max))
-        turn_away(s, fd, tls != NULL);
-    else
-        http_conn_new(s, fd, tls);
+    if (!s->closing && (max == 0 || s->streams_open < max))
+        return true;
+    turn_away(s, fd, secure);
+    return false;
+}
+
+static void adopt(struct http_server *s, int fd, struct tls_context *tls)
+{
+    if (http_server_accepts(s, fd, tls != NULL))
+        (void)http_conn_new(s, fd, tls);
 }
 
 void http_server_adopt(struct http_server *s, int fd)

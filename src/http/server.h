@@ -58,6 +58,7 @@ struct http_request {
     bool answered;         /* or aborted, or taken: http_respond() is not allowed any more */
     bool secure;           /* came over TLS */
     bool responding;       /* a streamed answer is under way */
+    bool arrived;          /* another process passed it on: it is to be answered here */
     /* Internal. */
     bool body_done, continue_due;
     uint8_t class;             /* of the slab */
@@ -93,6 +94,9 @@ struct http_stats {
     uint64_t too_large;    /* 413 */
     uint64_t aborted;      /* the client left a request before it was answered */
     uint64_t refused;      /* beyond connections_max */
+    uint64_t handed_over;  /* connections that went to another process */
+    uint64_t adopted;      /* that came from one */
+    uint64_t spoken_for;   /* requests that another process relayed */
 };
 
 /* Chosen once per request, when its head is complete. `why_status` 404 or 405 when NULL. */
@@ -119,7 +123,7 @@ int http_server_listen(struct http_server *s, const char *host, uint16_t port,
 /* The same for https, beside or instead of it. tls is the caller's, and outlives the server. */
 int http_server_listen_tls(struct http_server *s, struct tls_context *tls, const char *host,
                            uint16_t port, char *why) MUST_CHECK;
-/* Takes an accepted descriptor (tests; later, descriptors passed between workers). */
+/* Takes an accepted descriptor. */
 void http_server_adopt(struct http_server *s, int fd);
 void http_server_adopt_tls(struct http_server *s, int fd, struct tls_context *tls);
 /* Stops listening, lets running requests finish, closes idle connections. */
@@ -181,6 +185,36 @@ void http_respond_piece_msg(struct http_request *r, struct msg *m);
  * and dies at the end of the iteration. Bytes behind the head are offered to the new owner's
  * on_data from the loop. Only for requests without a body. */
 struct stream *http_take_stream(struct http_request *r);
+
+/* --- Connections that move between processes (passing.c) --- */
+/* Takes the connection away to pass it on: r is answered thereby, and dies at the end of the
+ * iteration. Its head is appended to `head`. The stream comes back paused, its events still the
+ * connection's: stream_give() it. What lies behind the head stays with it: the body, further
+ * requests. Only inside on_head, or on_request of a request without a body, and only if
+ * http_may_hand_over(). */
+struct stream *http_hand_over(struct http_request *r, struct buf *head);
+/* Not what speaks TLS, or for somebody else. */
+bool http_may_hand_over(const struct http_request *r);
+/* How often r's connection has been passed on before. */
+unsigned http_moves(const struct http_request *r);
+/* Takes a connection that was handed over elsewhere, with what was read of it. Its first request
+ * has `arrived`. */
+void http_server_adopt_bytes(struct http_server *s, int fd, str bytes, unsigned moves);
+
+/* Whose requests come over a connection that another process relays. */
+struct http_origin {
+    str peer;      /* as http_peer() */
+    str cert;      /* as http_client_cert() */
+    bool secure;   /* it speaks TLS there */
+    bool verified; /* its certificate */
+};
+/* Takes a connection of one request, which `arrived`. It ends behind the answer, which does not say
+ * so: what that says of the connection is said of the client's. */
+void http_server_adopt_relayed(struct http_server *s, int fd, str bytes,
+                               const struct http_origin *o);
+/* Answers with what another process has made of r, head and all; borrowed. close: the connection
+ * ends then. */
+void http_respond_relayed(struct http_request *r, struct msg *answer, bool close);
 
 /* The loop that the request's connection lives on. */
 struct loop *http_request_loop(const struct http_request *r);

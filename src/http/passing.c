@@ -1,0 +1,89 @@
+/* http/passing.c - connections that go from one process to another, and requests that one answers
+ * for another.
+ *
+ * A connection is passed on at the head of a request, as that is what tells where it belongs: the
+ * other process gets the descriptor, the head, and what was read behind it. A request whose
+ * connection has to stay is spoken for instead: its bytes go over a socket pair to the other
+ * process, whose answer comes back as it is.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "http/conn.h"
+
+bool http_may_hand_over(const struct http_request *r)
+{
+    return !r->conn->stream->secure && !r->conn->origin;
+}
+
+unsigned http_moves(const struct http_request *r)
+{
+    return r->conn->moves;
+}
+
+struct stream *http_hand_over(struct http_request *r, struct buf *head)
+{
+    struct http_conn *c = r->conn;
+    struct stream *s;
+
+    ASSERT(http_may_hand_over(r));
+    ASSERT(c->busy && r->body.len == 0);
+    buf_add(head, r->head_text);
+    s = http_conn_release(c);
+    stream_pause(s);
+    c->server->stats.handed_over++;
+    return s;
+}
+
+void http_server_adopt_bytes(struct http_server *s, int fd, str bytes, unsigned moves)
+{
+    struct http_conn *c;
+
+    s->stats.adopted++;
+    if (!http_server_accepts(s, fd, false))
+        return;
+    c = http_conn_new(s, fd, NULL);
+    c->moves = (uint8_t)(moves < UINT8_MAX ? moves : UINT8_MAX);
+    c->arrived = true;
+    stream_preload(c->stream, bytes);
+}
+
+static struct http_origin *origin_new(const struct http_origin *o)
+{
+    struct http_origin *copy = mem_alloc(sizeof *copy + o->cert.n);
+    char *text = (char *)(copy + 1);
+
+    *copy = *o;
+    copy->peer = (str){ 0 };
+    copy->cert = str_n(text, o->cert.n);
+    if (o->cert.n)
+        memcpy(text, o->cert.p, o->cert.n);
+    return copy;
+}
+
+void http_server_adopt_relayed(struct http_server *s, int fd, str bytes,
+                               const struct http_origin *o)
+{
+    struct http_conn *c;
+
+    s->stats.spoken_for++;
+    if (!http_server_accepts(s, fd, false))
+        return;
+    c = http_conn_new(s, fd, NULL);
+    c->arrived = true;
+    c->origin = origin_new(o);
+    c->peer = str_dup(o->peer);
+    stream_preload(c->stream, bytes);
+}
+
+void http_respond_relayed(struct http_request *r, struct msg *answer, bool close)
+{
+    struct http_conn *c = r->conn;
+
+    ASSERT(!r->answered);
+    (void)http_conn_keep(c, close);
+    r->answered = true;
+    stream_send(c->stream, answer);
+    http_conn_answered(c);
+}
