@@ -1,7 +1,8 @@
 /* engineio/server.c - an Engine.IO server: requests of its path, verified and handed to their
  * session.
  *
- * The owner's middlewares come first, when there are any. Verification runs in engine.io's order:
+ * What belongs to another server of the application (struct eio_places) goes there untouched. The
+ * owner's middlewares come first, when there are any. Verification runs in engine.io's order:
  * transport, Origin, sid (known, its transport, its version), method, upgrade, allowRequest,
  * version. A POST is verified when its head is there, because an overlap or a limit must be noticed
  * before its body; all else when the request is complete.
@@ -140,10 +141,35 @@ static struct eio_server *server_of(struct http_handler *h)
     return container_of(h, struct eio_server, handler);
 }
 
+/* Whether r is another server's affair, and on its way there. What came from there is answered
+ * here, and so is what depends on no session. */
+static bool passed_on(struct eio_server *e, struct http_request *r)
+{
+    struct eio_query q;
+    str sid;
+    int place;
+
+    if (r->arrived || str_eq(r->head.method, STR("OPTIONS")))
+        return false;
+    eio_query_parse(&q, r->head.query);
+    sid = str_n(q.sid, q.sid_len);
+    if (sid.n ? map_get(&e->sessions, sid) != NULL
+              : !(q.transport & e->options.transports) || !str_eq(r->head.method, STR("GET")))
+        return false;
+    if ((place = e->places->locate(e->places, sid, r)) == EIO_HERE)
+        return false;
+    r->body_bytes_max = e->options.message_bytes_max;
+    return e->places->elsewhere(e->places, place, r);
+}
+
 static void on_head(struct http_handler *h, struct http_request *r)
 {
+    struct eio_server *e = server_of(h);
+
+    if (e->places && passed_on(e, r))
+        return;
     if (str_eq(r->head.method, STR("POST")))
-        route(server_of(h), r);
+        route(e, r);
 }
 
 static void on_request(struct http_handler *h, struct http_request *r)

@@ -70,6 +70,22 @@ struct eio_hooks {
     void *user;
 };
 
+/* The owner's, of a server that serves an application together with others: who serves which
+ * session. Places are numbers of the owner's. */
+enum { EIO_HERE = -1 };
+struct eio_places {
+    /* An id by which locate() will know this server's session. */
+    void (*make_sid)(struct eio_places *p, char out[EIO_SID_LEN]);
+    /* The place where a session is that is not here; with an empty sid, where the session should
+     * begin that r asks for. EIO_HERE: nobody else's affair. */
+    int (*locate)(struct eio_places *p, str sid, const struct http_request *r);
+    /* Has r answered at that place, of which nothing but the head was used yet: by
+     * http_hand_over(), or by taking its place as r->handler. False: serve it here. */
+    bool (*elsewhere)(struct eio_places *p, int place, struct http_request *r);
+    /* A session began here (1), or ended (-1). */
+    void (*count)(struct eio_places *p, int change);
+};
+
 struct eio_stats {
     uint64_t opened, closed, polling_open, websocket_open, upgrades, upgrade_failures;
     /* Messages that are not empty, and their bytes without packet types. */
@@ -83,6 +99,7 @@ struct eio_server {
     struct eio_options options; /* may change between requests; strings belong to the owner */
     const struct eio_events *events;
     struct eio_hooks hooks;      /* the owner's to set, at any time */
+    struct eio_places *places;   /* the same, before there are sessions; NULL: it is alone */
     struct http_handler handler; /* mount this at options.path */
     struct map sessions;         /* by sid; closed ones are not in it */
     struct id_table waiting;     /* internal: requests that wait for a decision */

@@ -99,9 +99,9 @@ static void on_beat(struct timer *t)
 
 /* --- Opening --- */
 
-/* Two bytes that will name a slot (whose worker serves the session), 13 random ones. Whoever knows
- * a sid can take the session over, so it must not be guessed; sticky balancers expect 20
- * characters. */
+/* Of a server that is alone; struct eio_places names others. Two bytes that would say who serves
+ * the session, 13 random ones: whoever knows a sid can take the session over, so it must not be
+ * guessed; sticky balancers expect 20 characters. */
 static void make_sid(char out[EIO_SID_LEN])
 {
     uint8_t raw[EIO_SID_LEN / 4 * 3] = { 0 };
@@ -119,7 +119,12 @@ static void set_sid(struct eio_session *s, str sid)
 
     s->sid_len = (uint8_t)sid.n;
     if (sid.n == 0) {
-        make_sid(s->sid);
+        struct eio_places *places = s->server->places;
+
+        if (places)
+            places->make_sid(places, s->sid);
+        else
+            make_sid(s->sid);
         s->sid_len = EIO_SID_LEN;
     } else if (sid.n <= EIO_SID_LEN) {
         memcpy(s->sid, sid.p, sid.n);
@@ -147,6 +152,8 @@ struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid)
     else
         beat_in(s, e->options.ping_interval_ms);
     e->stats.opened++;
+    if (e->places)
+        e->places->count(e->places, 1);
     return s;
 }
 
@@ -368,6 +375,8 @@ void eio_session_end(struct eio_session *s, enum eio_reason reason, const char *
     loop_timer_stop(e->loop, &s->heartbeat);
     (void)map_remove(&e->sessions, eio_session_sid(s));
     e->stats.closed++;
+    if (e->places)
+        e->places->count(e->places, -1);
     if (s->polling) {
         e->stats.polling_open--;
         eio_polling_release(s->polling, how & EIO_END_NOOP ? '6' : '1', true);
