@@ -145,7 +145,7 @@ bool burst_take(struct stream *s, str piece)
         loop_after_flush(s->loop, &b->finish);
     b->parts[b->count++] = (struct part){ .stream = s, .bytes = piece };
     b->shared = b->shared || s->queue->count > 1;
-    s->taken = true;
+    s->taken = s->untold = true;
     stream_stats.writes++;
     if (b->count == BURST_MAX)
         finish(&b->finish);

@@ -39,7 +39,8 @@ struct stream_events {
     /* err: what stream_close() was given, 0 after stream_end(), else a negative code (ATR_ECLOSED,
      * -ECONNRESET, ...). */
     void (*on_close)(struct stream *s, int err);
-    /* The queue, having been non-empty at the end of a flush, is empty again. May be NULL. */
+    /* The queue, having been non-empty at the end of a flush or when stream_tell_drain() was
+     * called, is empty again. May be NULL. */
     void (*on_drain)(struct stream *s);
 };
 
@@ -72,8 +73,10 @@ struct stream {
     bool ended : 1;     /* the peer sent its last byte (not necessarily read yet) */
     bool drained : 1;   /* and there is nothing left to read */
     bool finished : 1;  /* our last byte is written, and the peer was told */
+    bool tell : 1;      /* on_drain is due even if the kernel takes all at once */
     bool secure : 1;    /* speaks TLS: it is part of a struct tls_stream */
     bool taken : 1;     /* by this phase's burst, which has not sent yet */
+    bool untold : 1;    /* or has, and not said what became of it */
     uint8_t kept_class; /* of the slab */
 };
 
@@ -100,6 +103,15 @@ void stream_give(struct stream *s, const struct stream_events *events, void *own
 void stream_send(struct stream *s, struct msg *m);
 /* Copies bytes into a message and queues it. */
 void stream_write(struct stream *s, str bytes);
+
+/* Offers what is queued to the kernel now, for an owner who wants to know what it does not take. No
+ * callback runs in this call. */
+void stream_offer(struct stream *s);
+/* Wants on_drain when what is queued, now or until the next flush, has been written. */
+static inline void stream_tell_drain(struct stream *s)
+{
+    s->tell = true;
+}
 
 /* Stops reading; kept bytes wait. Resuming offers kept bytes again, from the loop, not from within.
  */

@@ -92,14 +92,17 @@ static void settle(struct stream *s, bool was_blocked)
     }
     if (was_blocked)
         set_blocked(s, false);
-    if (s->ending)
+    if (s->ending) {
         stream_finish(s);
-    else if (was_blocked && s->events->on_drain)
+    } else if ((was_blocked || s->tell) && s->events->on_drain) {
+        s->tell = false;
         s->events->on_drain(s);
+    }
 }
 
 void stream_written(struct stream *s, ssize_t n, size_t asked)
 {
+    s->untold = false;
     if (n < 0 && n != -EAGAIN) {
         stream_close(s, (int)n);
         return;
@@ -112,31 +115,55 @@ void stream_written(struct stream *s, ssize_t n, size_t asked)
         settle(s, false);
 }
 
-static void write_all(struct stream *s, str piece)
+/* Writes until the kernel takes no more. 0, or a negated errno. */
+static int write_queue(struct stream *s, str piece)
 {
-    bool was_blocked = s->blocked;
-
     while (s->queue) {
         size_t asked;
         ssize_t n = write_once(s, piece, &asked);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && errno != EAGAIN) {
-            stream_close(s, -errno);
-            return;
-        }
+        if (n < 0 && errno != EAGAIN)
+            return -errno;
         if (n > 0)
             took(s, (size_t)n);
         if (n < 0 || (size_t)n < asked)
             break; /* the socket buffer is full: another call would only say so */
         piece = (str){ 0 };
     }
-    settle(s, was_blocked);
+    return 0;
+}
+
+static void write_all(struct stream *s, str piece)
+{
+    bool was_blocked = s->blocked;
+    int err = write_queue(s, piece);
+
+    if (err < 0)
+        stream_close(s, err);
+    else
+        settle(s, was_blocked);
 }
 
 void stream_write_out(struct stream *s)
 {
     write_all(s, (str){ 0 });
+}
+
+/* What a burst has taken is not asked about: the kernel has it, or is about to. */
+void stream_offer(struct stream *s)
+{
+    str piece = { 0 };
+    int err;
+
+    if (s->closing || s->fault || s->blocked || s->untold || !s->queue)
+        return;
+    if (s->queue->count > 1 && !s->secure && (piece = burst_coalesce(s)).n)
+        stream_stats.coalesced++;
+    if ((err = write_queue(s, piece)) < 0)
+        stream_fault(s, err);
+    else if (s->queue)
+        set_blocked(s, true);
 }
 
 /* The queue is all that this iteration gathered; only such queues may equal each other. */

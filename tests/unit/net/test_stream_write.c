@@ -108,6 +108,76 @@ static void partial_writes(void **state)
     pair_close(&p);
 }
 
+/* Whoever asked hears of it also when the kernel takes all at once; others do not. */
+static void drain_is_told_to_who_asks(void **state)
+{
+    struct pair p;
+    (void)state;
+
+    pair_open(&p, 0);
+    stream_write(p.stream, STR("one"));
+    stream_tell_drain(p.stream);
+    pair_turn();
+    assert_int_equal(p.drains, 1);
+    stream_write(p.stream, STR("two"));
+    pair_turn();
+    assert_int_equal(p.drains, 1);
+    pair_close(&p);
+}
+
+/* An offer moves bytes now and calls nobody; what the kernel does not take waits as ever. */
+static void an_offer_does_not_wait_for_the_flush(void **state)
+{
+    struct pair p;
+    char out[16];
+    struct msg *m = filled(1 << 20, 1);
+    size_t got = 3;
+    (void)state;
+
+    pair_open(&p, 4096);
+    stream_write(p.stream, STR("one"));
+    stream_tell_drain(p.stream);
+    stream_offer(p.stream);
+    assert_int_equal(pair_hear(&p, out, sizeof out), 3);
+    assert_int_equal(p.drains, 0);
+    pair_turn();
+    assert_int_equal(p.drains, 1); /* the flush found nothing left */
+    stream_send(p.stream, m);
+    stream_offer(p.stream);
+    assert_true(p.stream->blocked);
+    assert_in_range(p.stream->queued_bytes, 1, m->len - 1);
+    uint64_t writes = stream_stats.writes;
+    stream_offer(p.stream); /* it was told once */
+    assert_int_equal(stream_stats.writes, writes);
+    while (got < 3 + m->len) {
+        static char sink[65536];
+        got += pair_hear(&p, sink, sizeof sink);
+        pair_turn();
+    }
+    assert_int_equal(p.drains, 2);
+    msg_unref(m);
+    pair_close(&p);
+}
+
+/* The owner is in the middle of something: it hears of the end from the loop. */
+static void an_offer_to_nobody_closes_from_the_loop(void **state)
+{
+    struct pair p;
+    (void)state;
+
+    pair_open(&p, 0);
+    close(p.peer);
+    p.peer = -1;
+    stream_write(p.stream, STR("one"));
+    stream_offer(p.stream);
+    stream_offer(p.stream);
+    assert_int_equal(p.closes, 0);
+    stream_write(p.stream, STR("two"));
+    pair_turn();
+    assert_int_equal(p.closes, 1);
+    pair_close(&p);
+}
+
 static void blocked_stream_does_not_spin(void **state)
 {
     struct pair p;
@@ -467,9 +537,11 @@ static void endless_queue_is_refused(void **state)
 }
 
 TEST_MAIN(PAIR_TEST(one_write_per_turn), PAIR_TEST(thousands_of_messages_in_one_turn),
-          PAIR_TEST(partial_writes), PAIR_TEST(blocked_stream_does_not_spin),
-          PAIR_TEST(drained_stream_may_send_more), PAIR_TEST(closing_within_on_drain),
-          PAIR_TEST(writing_to_a_vanished_peer_closes),
+          PAIR_TEST(partial_writes), PAIR_TEST(drain_is_told_to_who_asks),
+          PAIR_TEST(an_offer_does_not_wait_for_the_flush),
+          PAIR_TEST(an_offer_to_nobody_closes_from_the_loop),
+          PAIR_TEST(blocked_stream_does_not_spin), PAIR_TEST(drained_stream_may_send_more),
+          PAIR_TEST(closing_within_on_drain), PAIR_TEST(writing_to_a_vanished_peer_closes),
           PAIR_TEST(same_messages_are_concatenated_once), PAIR_TEST(different_messages_do_not_mix),
           PAIR_TEST(recycled_addresses_are_not_confused), PAIR_TEST(partly_written_concatenations),
           PAIR_TEST(warm_echo_allocates_nothing), PAIR_TEST(warm_broadcast_allocates_nothing),
