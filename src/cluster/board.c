@@ -189,6 +189,7 @@ int board_take(struct board *b, uint32_t instance, uint64_t now_ms)
         atomic_store(&s->beat_ms, now_ms);
         atomic_store(&s->connections, 0);
         atomic_store(&s->sessions, 0);
+        atomic_store(&s->coming, 0);
         atomic_store(&s->lag_us, 0);
         atomic_store(&s->asleep, 0);
         atomic_store(&s->cursor, ring_last(&b->ring));
@@ -250,24 +251,21 @@ void board_each(const struct board *b, bool (*fn)(void *arg, unsigned slot), voi
     }
 }
 
-unsigned board_least_loaded(const struct board *b, unsigned self)
+uint64_t board_load(const struct board *b, unsigned slot)
 {
-    unsigned best = BOARD_NO_SLOT;
-    uint64_t least = UINT64_MAX;
+    const struct board_slot *s = &b->slots[slot];
 
-    for (unsigned i = 0; i < BOARD_SLOTS; i++) {
-        const struct board_slot *s = &b->slots[i];
-        uint64_t load;
+    return atomic_load_explicit(&s->sessions, memory_order_relaxed) +
+           atomic_load_explicit(&s->coming, memory_order_relaxed);
+}
 
-        if (!atomic_load(&s->pid) || atomic_load(&s->state) != BOARD_SERVING)
-            continue;
-        load = atomic_load_explicit(&s->sessions, memory_order_relaxed);
-        if (load < least || (load == least && i == self)) {
-            least = load;
-            best = i;
-        }
-    }
-    return best;
+void board_came(struct board *b, unsigned slot)
+{
+    _Atomic uint64_t *coming = &b->slots[slot].coming;
+    uint64_t n = atomic_load(coming);
+
+    while (n && !atomic_compare_exchange_weak(coming, &n, n - 1))
+        ;
 }
 
 /* --- Homes --- */

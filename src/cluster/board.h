@@ -45,7 +45,8 @@ struct board_slot {
     uint32_t instance;        /* NODE_APP_INSTANCE */
     _Atomic uint64_t beat_ms; /* CLOCK_MONOTONIC of its latest sign of life */
     _Atomic uint64_t connections, sessions, lag_us;
-    uint64_t reserved[2];
+    _Atomic uint64_t coming; /* sessions that others have sent to begin there, on their way */
+    uint64_t reserved;
     _Atomic uint32_t asleep; /* waits in the kernel: a bell is wanted; see board_sleep() */
     uint32_t reserved_too;
     _Atomic uint64_t cursor; /* the latest number of the ring that it has dealt with */
@@ -88,9 +89,10 @@ bool board_claim(struct board *b, unsigned slot, uint32_t pid);
 void board_free(struct board *b, unsigned slot);
 /* Whether that taking of a slot still holds. */
 bool board_is(const struct board *b, unsigned slot, uint32_t generation);
-/* The least loaded worker that takes new sessions, preferring `self` among equals; BOARD_NO_SLOT
- * when there is none. */
-unsigned board_least_loaded(const struct board *b, unsigned self);
+/* How many sessions a worker serves, or is about to. */
+uint64_t board_load(const struct board *b, unsigned slot);
+/* One of those that are on their way has come, or will not. */
+void board_came(struct board *b, unsigned slot);
 /* Calls fn for each slot that is taken; fn returns false to stop. */
 void board_each(const struct board *b, bool (*fn)(void *arg, unsigned slot), void *arg);
 

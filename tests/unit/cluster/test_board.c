@@ -115,19 +115,22 @@ static void test_homes_move(void **state)
     assert_int_equal(board_home(&board, 1 << 20), BOARD_NO_SLOT);
 }
 
-static void test_least_loaded(void **state)
+static void test_load(void **state)
 {
-    int a = board_take(&board, 0, 5), b = board_take(&board, 1, 5), c = board_take(&board, 2, 5);
+    unsigned a = (unsigned)board_take(&board, 0, 5);
 
     (void)state;
-    assert_int_equal(board_least_loaded(&board, 0), BOARD_NO_SLOT); /* all are starting */
-    atomic_store(&board.slots[a].state, BOARD_SERVING);
-    atomic_store(&board.slots[b].state, BOARD_SERVING);
-    atomic_store(&board.slots[c].state, BOARD_DRAINING);
-    assert_int_equal(board_least_loaded(&board, (unsigned)b), b);
-    assert_int_equal(board_least_loaded(&board, (unsigned)a), a);
-    atomic_store(&board.slots[a].sessions, 1);
-    assert_int_equal(board_least_loaded(&board, (unsigned)a), b);
+    assert_int_equal(board_load(&board, a), 0);
+    atomic_store(&board.slots[a].sessions, 3);
+    atomic_store(&board.slots[a].coming, 2);
+    assert_int_equal(board_load(&board, a), 5);
+    board_came(&board, a);
+    board_came(&board, a);
+    board_came(&board, a); /* one more than was said */
+    assert_int_equal(board_load(&board, a), 3);
+    board_leave(&board, a);
+    assert_int_equal(board_take(&board, 1, 5), a);
+    assert_int_equal(board_load(&board, a), 0);
 }
 
 static void test_nobody_sleeps_through_an_entry(void **state)
@@ -174,7 +177,7 @@ int main(void)
                                         close_board),
         cmocka_unit_test_setup_teardown(test_the_dead_are_buried_once, open_board, close_board),
         cmocka_unit_test_setup_teardown(test_homes_move, open_board, close_board),
-        cmocka_unit_test_setup_teardown(test_least_loaded, open_board, close_board),
+        cmocka_unit_test_setup_teardown(test_load, open_board, close_board),
         cmocka_unit_test_setup_teardown(test_nobody_sleeps_through_an_entry, open_board,
                                         close_board),
         cmocka_unit_test_setup_teardown(test_journals_are_apart, open_board, close_board),

@@ -29,8 +29,9 @@ struct rig {
     bool hold;         /* on_handshake leaves the decision to the test */
     void (*on_message)(struct rig *g, struct eio_session *s, str text); /* after the log; or NULL */
     void (*on_open)(struct rig *g, struct eio_session *s);              /* or NULL */
+    void (*beside)(void); /* runs with each turn: others that it speaks with; or NULL */
     eio_handshake held;
-    int fds; /* open before */
+    int fds; /* open before; -1: there are others that count */
 };
 
 /* Changes the options before the server starts; NULL: the defaults. */

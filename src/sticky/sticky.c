@@ -1,0 +1,134 @@
+/* sticky/sticky.c - see sticky.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "sticky/sticky.h"
+
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "cluster/sid.h"
+#include "sticky/parts.h"
+
+static_assert((int)SID_LEN == (int)EIO_SID_LEN, "an id of the cluster's is one of the engine's");
+
+static struct sticky *sticky_of(struct eio_places *p)
+{
+    return container_of(p, struct sticky, places);
+}
+
+static void make_sid(struct eio_places *p, char out[EIO_SID_LEN])
+{
+    sid_make(out, sticky_of(p)->home);
+}
+
+static int locate_session(const struct sticky *s, str sid)
+{
+    int home = sid_home(sid);
+    unsigned slot =
+        home == SID_NO_HOME ? BOARD_NO_SLOT : board_home(s->peers->board, (unsigned)home);
+
+    return slot != s->peers->slot && peers_here(s->peers, slot) ? (int)slot : EIO_HERE;
+}
+
+/* What speaks TLS would be relayed for good: it stays, as long as this worker takes sessions. */
+static int place_session(struct sticky *s, const struct http_request *r)
+{
+    const struct board_slot *own = &s->peers->board->slots[s->peers->slot];
+    bool stays = (s->keeps || r->secure) && atomic_load(&own->state) == BOARD_SERVING;
+    unsigned slot = stays ? s->peers->slot : sticky_choose(s);
+
+    if (slot != s->peers->slot)
+        return (int)slot;
+    s->stats.placed_here++;
+    return EIO_HERE;
+}
+
+static int locate(struct eio_places *p, str sid, const struct http_request *r)
+{
+    struct sticky *s = sticky_of(p);
+
+    return sid.n ? locate_session(s, sid) : place_session(s, r);
+}
+
+static bool begins_session(const struct http_request *r)
+{
+    str rest = r->head.query, name, value;
+
+    while (http1_query_next(&rest, &name, &value))
+        if (str_eq(name, STR("sid")) && value.n)
+            return false;
+    return true;
+}
+
+static bool elsewhere(struct eio_places *p, int place, struct http_request *r)
+{
+    struct sticky *s = sticky_of(p);
+    unsigned slot = (unsigned)place;
+    bool begins = begins_session(r);
+
+    if (!peers_here(s->peers, slot))
+        return false;
+    if (begins) {
+        s->stats.placed_elsewhere++;
+        sticky_sent(s, slot);
+    }
+    if (http_may_hand_over(r) && (http_moves(r) == 0 || r->head.upgrade))
+        sticky_pass(s, slot, begins, r);
+    else
+        sticky_relay(s, slot, begins, r);
+    return true;
+}
+
+static void count(struct eio_places *p, int change)
+{
+    struct sticky *s = sticky_of(p);
+
+    s->sessions += (uint64_t)(int64_t)change;
+    if (s->open)
+        atomic_store_explicit(&s->peers->board->slots[s->peers->slot].sessions, s->sessions,
+                              memory_order_relaxed);
+}
+
+bool sticky_on_message(struct sticky *s, unsigned slot, uint8_t kind, str data, const int *fds,
+                       size_t fd_count)
+{
+    (void)slot;
+    if (kind < STICKY_KIND_PASS || kind >= STICKY_KINDS_END)
+        return false;
+    if (!s->open || fd_count != 1) {
+        for (size_t i = 0; i < fd_count; i++)
+            close(fds[i]);
+    } else if (kind == STICKY_KIND_PASS) {
+        sticky_take_passed(s, data, fds[0]);
+    } else {
+        sticky_take_relayed(s, data, fds[0]);
+    }
+    return true;
+}
+
+int sticky_open(struct sticky *s, struct peers *p, struct http_server *http, char *why)
+{
+    int home = board_settle(p->board, p->slot);
+
+    *s = (struct sticky){
+        .places = { make_sid, locate, elsewhere, count }, .peers = p, .http = http, .last = p->slot
+    };
+    list_init(&s->passing);
+    list_init(&s->relayed);
+    list_init(&s->pipes);
+    if (home < 0)
+        return err_why(why, ATR_ELIMIT, "no home is left on the board for this worker's sessions");
+    s->home = (unsigned)home;
+    s->open = true;
+    return 0;
+}
+
+void sticky_close(struct sticky *s)
+{
+    if (!s->open)
+        return;
+    s->open = false;
+    sticky_drop_passing(s);
+    sticky_drop_relayed(s);
+}

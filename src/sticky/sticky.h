@@ -1,0 +1,69 @@
+/* sticky/sticky.h - sticky sessions without a proxy: workers of one application that accept each
+ * other's requests.
+ *
+ * A session lives in one worker, but its requests come to any, since all accept from the same
+ * sockets. Its id says whose it is (cluster/sid.h), so the worker that got a request gives it to
+ * the one it belongs to, and so does it with a new session's first request when another worker is
+ * to have the session:
+ *   - it passes the connection on, descriptor and bytes read, where it can: once for a connection,
+ *     since most carry one session, and always for one that becomes a WebSocket;
+ *   - else (TLS; a reverse proxy's connection, which carries many sessions) it relays the request
+ *     alone.
+ * What another worker has sent is answered where it arrives, so nothing goes round in circles; and
+ * what cannot be sent is answered here, where the client learns that its session is gone.
+ *
+ * Start reading at sticky_open(), then elsewhere() in sticky.c.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef STICKY_STICKY_H
+#define STICKY_STICKY_H
+
+#include "cluster/peers.h"
+#include "engineio/server.h"
+#include "http/server.h"
+
+/* Who gets a new session. */
+enum sticky_balance { STICKY_LEAST_CONNECTION, STICKY_ROUND_ROBIN, STICKY_RANDOM };
+
+struct sticky_stats {
+    uint64_t placed_here, placed_elsewhere; /* new sessions that came to this worker */
+    uint64_t passed, relayed;               /* connections, requests that went to others */
+    uint64_t passed_in, relayed_in;         /* that came from others */
+    uint64_t returned;                      /* could not be sent, and were answered here */
+    uint64_t relay_failures;                /* requests whose worker went away: 502 */
+    uint64_t waiting;                       /* relayed requests without an answer yet, now */
+    uint64_t pipes;                         /* relayed WebSockets, now */
+};
+
+struct sticky {
+    struct eio_places places; /* give it to each Engine.IO server of the application */
+    struct peers *peers;
+    struct http_server *http;
+    enum sticky_balance balance; /* the owner's to set */
+    bool keeps;                  /* new sessions begin where their client came to: the same */
+    bool open;
+    unsigned home; /* in the ids made here */
+    unsigned last; /* the slot that got the latest session, for taking turns */
+    uint64_t sessions;
+    uint64_t arrivals, arrivals_seen, coming_seen; /* of sessions sent to begin here */
+    struct list passing; /* of struct passing: connections about to leave */
+    struct list relayed; /* of struct relayed */
+    struct list pipes;   /* of struct pipe */
+    struct sticky_stats stats;
+};
+
+/* Of a worker that is among peers: settles a home. On failure why says. */
+int sticky_open(struct sticky *s, struct peers *p, struct http_server *http, char *why) MUST_CHECK;
+/* Before peers and http go, after the sessions. Idempotent; a zeroed one is closed. */
+void sticky_close(struct sticky *s);
+
+/* Each second. */
+void sticky_beat(struct sticky *s);
+
+/* For peers_events.on_message. False: the message is none of these; its descriptors are not taken.
+ */
+bool sticky_on_message(struct sticky *s, unsigned slot, uint8_t kind, str data, const int *fds,
+                       size_t fd_count);
+
+#endif
