@@ -146,6 +146,18 @@ ATR_API atr_ref atr_timer_start(atr_app *app, uint32_t delay_ms, uint32_t repeat
 /* Its callback does not run any more. A stale ref, or 0, is a no-op. */
 ATR_API void atr_timer_stop(atr_app *app, atr_ref timer);
 
+/* --- Clients that do not keep up: the policy "block" ---
+ * A connection is backed up from the moment when more than "highWaterMark" bytes wait for it until
+ * nothing waits any more. Whether the latest emit, send or publish met one that is backed up, under
+ * the policy "block". */
+ATR_API int atr_must_wait(const atr_app *app);
+/* Waits for those connections, for at most timeout_ms (0: the setting or option "blockTimeout").
+ * Returns 0 when there are none, or 1: fn is then called exactly once and never inside this call,
+ * with 0 when each of them has drained or gone, with ATR_ETIMEOUT, or with ATR_ECLOSED by
+ * atr_app_free(). To stop whom you serve meanwhile: atr_socket_pause() and its kin. */
+ATR_API int atr_wait_drain(atr_app *app, uint32_t timeout_ms, void (*fn)(void *user, int err),
+                           void *user);
+
 /* --- Log: one line per fact, `level event text`. One sink and one level per process, whatever the
  * number of applications. --- */
 enum atr_log_level { ATR_LOG_DEBUG, ATR_LOG_INFO, ATR_LOG_WARN, ATR_LOG_ERROR };

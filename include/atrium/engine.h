@@ -22,7 +22,8 @@ typedef struct atr_engine_handlers {
     void (*on_close)(void *user, atr_engine_socket *s, const char *reason, const char *description);
     /* It has changed from polling to WebSocket. */
     void (*on_upgrade)(void *user, atr_engine_socket *s);
-    /* Its output queue, having been backed up, is empty again. */
+    /* Nothing waits for it any more, after it was backed up, the system had refused some, or
+     * atr_engine_socket_buffered() has told of bytes that wait. */
     void (*on_drain)(void *user, atr_engine_socket *s);
 } atr_engine_handlers;
 #define ATR_ENGINE_HANDLERS_INIT ATR_INIT(atr_engine_handlers)
@@ -86,12 +87,19 @@ ATR_API atr_str atr_engine_socket_id(const atr_engine_socket *s);            /* 
 ATR_API const char *atr_engine_socket_transport(const atr_engine_socket *s); /* as of a socket */
 ATR_API int atr_engine_socket_protocol(const atr_engine_socket *s);
 /* Sends a message; data is copied. Text must be UTF-8. Returns 0, ATR_ECLOSED, or ATR_ELIMIT when
- * the queue was full (the session is then closed). */
+ * the queue was full: the option "overflow" has dropped the message, or the session is closed. */
 ATR_API int atr_engine_send(atr_engine_socket *s, atr_str data, int binary);
+/* The same; where overflow is "keepLatest" it replaces what waits under that key. Empty: nothing.
+ */
+ATR_API int atr_engine_send_key(atr_engine_socket *s, atr_str data, int binary, atr_str key);
 /* Closes it once what is queued has gone out, or with discard at once. A no-op when it is closed.
  */
 ATR_API void atr_engine_socket_close(atr_engine_socket *s, int discard);
-ATR_API size_t atr_engine_socket_buffered(const atr_engine_socket *s); /* bytes queued */
+/* Bytes queued. When there are any, on_drain follows. */
+ATR_API size_t atr_engine_socket_buffered(const atr_engine_socket *s);
+/* As atr_socket_pause() and atr_socket_resume(). */
+ATR_API void atr_engine_socket_pause(atr_engine_socket *s);
+ATR_API void atr_engine_socket_resume(atr_engine_socket *s);
 
 #ifdef __cplusplus
 }

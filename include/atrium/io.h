@@ -110,7 +110,8 @@ typedef struct atr_namespace_handlers {
     void (*on_disconnect)(void *user, atr_socket *s, const char *reason, const char *description);
     /* A socket that was seen by a middleware will never connect. */
     void (*on_abandon)(void *user, atr_socket *s);
-    /* The connection's output queue, having been backed up, is empty again. */
+    /* Nothing waits for the connection any more, after it was backed up, the system had refused
+     * some, or atr_socket_buffered() has told of bytes that wait. */
     void (*on_drain)(void *user, atr_socket *s);
     /* Something goes out to s. Costs a call per recipient: leave NULL when unused. */
     void (*on_outgoing)(void *user, atr_socket *s, const atr_data *data);
@@ -130,6 +131,13 @@ typedef struct atr_namespace_handlers {
     void (*on_describe)(void *user, atr_socket *s, atr_writer *w);
 } atr_namespace_handlers;
 #define ATR_NAMESPACE_HANDLERS_INIT ATR_INIT(atr_namespace_handlers)
+
+/* What becomes of the namespace's events when a connection does not take them: an object of
+ * "overflow", "maxBufferedBytes" (at most the server's), "highWaterMark" and "blockTimeout", each
+ * with the meaning of the setting of that name, which holds for what is left out. A dynamic
+ * namespace starts with what its parent has. A negative code, with the reason in why
+ * (ATR_WHY_BYTES), when an option is unknown or wrong; then nothing changes. */
+ATR_API int atr_namespace_configure(atr_namespace *n, atr_str options_json, char *why);
 
 /* Replaces the namespace's handlers; h is copied. */
 ATR_API void atr_namespace_handle(atr_namespace *n, const atr_namespace_handlers *h, void *user);
@@ -185,15 +193,22 @@ ATR_API const char *atr_socket_transport(const atr_socket *s); /* "polling" or "
 /* Of Engine.IO: 4, or 3 for a client of Socket.IO 2 (the setting allowEIO3). */
 ATR_API int atr_socket_protocol(const atr_socket *s);
 ATR_API atr_str atr_socket_connection_id(const atr_socket *s); /* the Engine.IO sid: a secret */
-ATR_API size_t atr_socket_buffered(const atr_socket *s);       /* bytes queued for its connection */
+/* Bytes queued for its connection. When there are any, on_drain follows. */
+ATR_API size_t atr_socket_buffered(const atr_socket *s);
+/* Stops reading from its connection (all its namespaces) behind the packet that is being delivered,
+ * until resumed as often; the client's system then makes the client wait. Heartbeats are not missed
+ * meanwhile. */
+ATR_API void atr_socket_pause(atr_socket *s);
+ATR_API void atr_socket_resume(atr_socket *s);
 
 /* Flags of emits. VOLATILE: not queued while the connection cannot take it; LOCAL: not sent to
  * other nodes; NO_COMPRESS: a polling answer of such packets alone is not compressed. */
 enum { ATR_VOLATILE = 1, ATR_LOCAL = 2, ATR_NO_COMPRESS = 4 };
 
 /* Sends an event. data is copied. Returns 0, also when a volatile one was dropped; ATR_ECLOSED when
- * s is no longer connected; ATR_ELIMIT when the connection's queue was full (it is then closed), or
- * when MessagePack cannot hold data (too deep, or one attachment in very many places);
+ * s is no longer connected; ATR_ELIMIT when the connection's queue was full (the namespace's policy
+ * has dropped the event, or the connection is closed), or when MessagePack cannot hold data (too
+ * deep, or one attachment in very many places);
  * ATR_ESYNTAX when data is no event: an array that begins with a name that is not reserved, and has
  * as many placeholders as attachments. */
 ATR_API int atr_socket_emit(atr_socket *s, const atr_data *data, unsigned flags);

@@ -24,7 +24,8 @@ typedef struct atr_websocket_handlers {
     /* The last callback about ws; it has left its channels. code and reason are those of the side
      * that closed first; 1005: its close frame had no code, 1006: there was no close frame. */
     void (*on_close)(void *user, atr_ws *ws, unsigned code, atr_str reason);
-    /* What was queued has been handed to the system. */
+    /* Nothing waits for it any more, after it was backed up, the system had refused some, or
+     * atr_ws_buffered() has told of bytes that wait. */
     void (*on_drain)(void *user, atr_ws *ws);
     void (*on_pong)(void *user, atr_ws *ws, atr_str payload);
 } atr_websocket_handlers;
@@ -34,8 +35,10 @@ typedef struct atr_websocket_handlers {
  * long as app. options_json is an object, or empty:
  *   maxPayload        bytes of one incoming message, 1048576; a larger one closes with 1009
  *   maxBufferedBytes  bytes of output queued for one connection, 16777216
- *   overflow          beyond that: "disconnect" (default) cuts the connection off, "drop" does not
- *                     send the message
+ *   overflow          beyond that: "disconnect" (default), "drop", "dropOldest", "keepLatest" or
+ *                     "block", as the setting of that name
+ *   highWaterMark     bytes from which a connection counts as backed up, 65536
+ *   blockTimeout      ms that a sender waits under "block", 10000
  *   pingInterval      ms of silence after which the peer is pinged, 25000; 0: never
  *   idleTimeout       ms of silence after which the connection is closed, 45000; 0: never
  *   maxConnections    further handshakes are answered 503; 0 (default): no limit
@@ -63,8 +66,12 @@ ATR_API atr_websocket *atr_ws_websocket(const atr_ws *ws);
 ATR_API void *atr_ws_user(const atr_ws *ws); /* NULL at first */
 ATR_API void atr_ws_set_user(atr_ws *ws, void *user);
 
-/* 0; ATR_ECLOSED; ATR_ELIMIT when the output queue is full. Text must be UTF-8. */
+/* 0; ATR_ECLOSED; ATR_ELIMIT when the output queue is full: the option "overflow" has dropped the
+ * message, or the connection will be cut off. Text must be UTF-8. */
 ATR_API int atr_ws_send(atr_ws *ws, atr_str data, int binary);
+/* The same; where overflow is "keepLatest" it replaces what waits under that key. Empty: nothing.
+ */
+ATR_API int atr_ws_send_key(atr_ws *ws, atr_str data, int binary, atr_str key);
 /* At most 125 bytes of payload, else ATR_ERANGE. */
 ATR_API int atr_ws_ping(atr_ws *ws, atr_str payload);
 /* Closes in good order: what is queued goes out first. code: 1000 to 1003, 1007 to 1014, 3000 to
@@ -72,7 +79,11 @@ ATR_API int atr_ws_ping(atr_ws *ws, atr_str payload);
 ATR_API int atr_ws_close(atr_ws *ws, unsigned code, atr_str reason);
 /* Cuts the connection off; on_close runs in this call, with 1006. */
 ATR_API void atr_ws_abort(atr_ws *ws);
-ATR_API size_t atr_ws_buffered(const atr_ws *ws); /* bytes that wait to be sent */
+/* Bytes that wait to be sent. When there are any, on_drain follows. */
+ATR_API size_t atr_ws_buffered(const atr_ws *ws);
+/* As atr_socket_pause() and atr_socket_resume(). */
+ATR_API void atr_ws_pause(atr_ws *ws);
+ATR_API void atr_ws_resume(atr_ws *ws);
 ATR_API atr_str atr_ws_address(const atr_ws *ws); /* valid until the callback returns */
 /* Of the request: p == NULL when absent, or not kept (see keepHandshake). */
 ATR_API atr_str atr_ws_url(const atr_ws *ws);
@@ -91,6 +102,10 @@ ATR_API void atr_ws_channels(const atr_ws *ws, void (*fn)(void *arg, atr_str cha
  * queued, or ATR_ELIMIT when data is too large for a message. */
 ATR_API int64_t atr_publish(atr_app *app, atr_str channel, atr_str data, int binary,
                             const atr_ws *except);
+/* The same; where overflow is "keepLatest" it replaces what waits under that key. Without one, that
+ * is what was published to the channel before. */
+ATR_API int64_t atr_publish_key(atr_app *app, atr_str channel, atr_str data, int binary,
+                                atr_str key, const atr_ws *except);
 ATR_API size_t atr_channel_count(const atr_app *app, atr_str channel); /* subscribers */
 
 #ifdef __cplusplus

@@ -23,7 +23,7 @@ enum {
 
 static size_t queue_max(const struct admin *a)
 {
-    size_t engine = a->io->engine.options.queue_bytes_max / 4 * 3;
+    size_t engine = a->io->engine.options.output.bytes_max / 4 * 3;
 
     return engine < QUEUE_MAX ? engine : QUEUE_MAX;
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/drain.h"
 
 const char *atr_version(void)
 {
@@ -114,6 +115,7 @@ void atr_app_free(atr_app *app)
     http_router_free(&app->router);
     settings_fini(&app->settings);
     stream_end_all(&app->loop);
+    drain_close(&app->loop);
     loop_fini(&app->loop);
     mem_free(app);
     if (on_free)

@@ -7,6 +7,7 @@
 #include "api/request.h"
 #include "base/assert.h"
 #include "base/mem.h"
+#include "net/drain.h"
 
 struct sio_target target_in(const atr_target *t)
 {
@@ -26,6 +27,7 @@ int atr_emit(atr_namespace *n, const atr_target *target, const atr_data *data)
     struct sio_data d = data_in(data);
     int err = event_check(data);
 
+    drain_forget();
     return err < 0 ? err : sio_emit(n->inner, &t, &d);
 }
 
@@ -59,6 +61,7 @@ int atr_emit_with_ack(atr_namespace *n, const atr_target *target, const atr_data
 
     if (err < 0)
         return err;
+    drain_forget();
     struct answers_bridge *b = mem_alloc(sizeof *b);
     *b = (struct answers_bridge){ fn, user };
     if ((err = sio_emit_ack(n->inner, &t, &d, timeout_ms, answers_arrived, b)) < 0)

@@ -7,6 +7,7 @@
 #include "api/shapes.h"
 #include "base/assert.h"
 #include "base/mem.h"
+#include "net/drain.h"
 #include "proto/eio_packet.h"
 #include "proto/json.h"
 
@@ -309,14 +310,24 @@ int atr_engine_socket_protocol(const atr_engine_socket *s)
 
 int atr_engine_send(atr_engine_socket *s, atr_str data, int binary)
 {
+    return atr_engine_send_key(s, data, binary, (atr_str){ 0 });
+}
+
+int atr_engine_send_key(atr_engine_socket *s, atr_str data, int binary, atr_str key)
+{
     struct msg *m = ws_msg_reserve(binary ? WS_BINARY : WS_TEXT, data.n + !binary);
+    struct parcel p = parcel_of(&m, 1);
     uint8_t *at = m->data + m->head;
+
+    p.droppable = true;
+    p.key = str_in(key);
+    drain_forget();
 
     if (!binary)
         *at++ = '0' + EIO_MESSAGE;
     if (data.n)
         memcpy(at, data.p, data.n);
-    int err = eio_session_send(&s->session, &m, 1);
+    int err = eio_session_send_parcel(&s->session, &p, &s->session.server->options.output);
     msg_unref(m);
     return err;
 }
@@ -328,5 +339,20 @@ void atr_engine_socket_close(atr_engine_socket *s, int discard)
 
 size_t atr_engine_socket_buffered(const atr_engine_socket *s)
 {
-    return eio_session_queued(&s->session);
+    struct eio_session *session = (struct eio_session *)(uintptr_t)&s->session;
+    size_t bytes = eio_session_queued(session);
+
+    if (bytes > 0) /* who is told so may wait for on_drain */
+        eio_session_watch_drain(session);
+    return bytes;
+}
+
+void atr_engine_socket_pause(atr_engine_socket *s)
+{
+    eio_session_hold(&s->session);
+}
+
+void atr_engine_socket_resume(atr_engine_socket *s)
+{
+    eio_session_release(&s->session);
 }

@@ -66,6 +66,7 @@ void io_apply_settings(atr_io *io)
 {
     options_of(io, &io->server.options);
     io->server.engine.options = io->server.options.engine;
+    namespaces_apply_output(io);
     mount(io);
 }
 

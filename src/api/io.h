@@ -43,6 +43,9 @@ struct atr_namespace {
     void (*on_room)(void *user, int what, atr_str room, atr_socket *s);
     void *room_user;
     struct map named; /* event name to struct named_handler */
+    /* What atr_namespace_configure() gave, and what holds with the server's settings. */
+    struct pressure_policy own, output;
+    unsigned given; /* OUTPUT_..., 0: nothing */
 };
 
 /* The callbacks of the layer below. */
@@ -74,5 +77,7 @@ void on_describe(struct sio_socket *s, struct buf *json);
 str event_name(struct sio_server *server, str token);
 atr_data data_out(const struct sio_data *d);
 struct sio_target target_in(const atr_target *t);
+/* The server's settings have changed. */
+void namespaces_apply_output(atr_io *io);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "net/pressure.h"
 #include "net/tls_stream.h"
 
 struct walk {
@@ -154,6 +155,41 @@ static void give_websocket(const struct walk *w, const struct gateway_stats *g)
             g->overflow_drops);
 }
 
+static void give_drops(const struct walk *w, const struct pressure_stats *p)
+{
+    static const char *const whys[PRESSURE_DROPS] = { "new", "oldest", "latest" };
+    char labels[64];
+
+    for (int o = OVERFLOW_DROP; o <= OVERFLOW_KEEP_LATEST; o++)
+        for (int why = 0; why < PRESSURE_DROPS; why++) {
+            bool can = why == PRESSURE_DROP_NEW ||
+                       (why == PRESSURE_DROP_OLDEST && o > OVERFLOW_DROP) ||
+                       o == OVERFLOW_KEEP_LATEST;
+            if (!can)
+                continue;
+            (void)snprintf(labels, sizeof labels, "policy=\"%s\",reason=\"%s\"",
+                           overflow_name((enum overflow)o), whys[why]);
+            COUNTER("backpressure_drops", labels, "Packets dropped by a policy", p->drops[o][why]);
+        }
+}
+
+static void give_pressure(const struct walk *w, const struct pressure_stats *p)
+{
+    GAUGE("backpressure_connections", "", "Connections that are backed up", p->now);
+    COUNTER("backpressure", "", "Times that a connection became backed up", p->times);
+    GAUGE("backpressure_bytes", "", "Bytes of output that wait where a policy may drop them",
+          p->bytes);
+    GAUGE("engine_polling_bytes", "", "Bytes of output that wait for GETs", p->polling_bytes);
+    give_drops(w, p);
+    COUNTER("backpressure_dropped_bytes", "", "Bytes of the packets dropped", p->dropped_bytes);
+    COUNTER("backpressure_disconnects", "", "Connections closed because they were not read from",
+            p->disconnects);
+    COUNTER("backpressure_waits", "", "Sends that waited for drain", p->waits);
+    COUNTER("backpressure_wait_timeouts", "", "Of these, those that waited in vain",
+            p->waits_timed_out);
+    GAUGE("backpressure_paused", "", "Connections that are not read from meanwhile", p->held);
+}
+
 static void give_engine(const struct walk *w, const struct eio_stats *e)
 {
     GAUGE("engine_sessions", "transport=\"polling\"", "Open Engine.IO sessions", e->polling_open);
@@ -245,6 +281,7 @@ void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), 
     give_net(w, &stream_stats);
     give_http(w, &app->http);
     give_tls(w);
+    give_pressure(w, &pressure_stats);
     give_websocket(w, &app->gateway.stats);
     io_sum_stats(app, &engines);
     give_engine(w, &engines);

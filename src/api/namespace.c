@@ -4,8 +4,9 @@
  */
 #include "api/decision.h"
 #include "api/io.h"
-
+#include "api/output.h"
 #include "base/assert.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "proto/json.h"
 
@@ -116,9 +117,54 @@ void atr_namespace_handle(atr_namespace *n, const atr_namespace_handlers *h, voi
 {
     SIZED_COPY(&n->handlers, h);
     n->user = user;
-    n->inner->watch_outgoing =
-        (uint8_t)((n->inner->watch_outgoing & ~SIO_WATCH_OWNER) |
-                  (n->handlers.on_outgoing ? SIO_WATCH_OWNER : 0));
+    n->inner->watch_outgoing = (uint8_t)((n->inner->watch_outgoing & ~SIO_WATCH_OWNER) |
+                                         (n->handlers.on_outgoing ? SIO_WATCH_OWNER : 0));
+}
+
+/* --- Output --- */
+
+static void apply_output(atr_namespace *n)
+{
+    if (n->given)
+        output_merge(&n->output, &n->io->server.engine.options.output, &n->own, n->given);
+    n->inner->output = n->given ? &n->output : NULL;
+}
+
+void namespaces_apply_output(atr_io *io)
+{
+    for (struct list *at = io->namespaces.next; at != &io->namespaces; at = at->next)
+        apply_output(container_of(at, atr_namespace, link));
+}
+
+static int read_output(str json, struct pressure_policy *own, unsigned *given, char *why)
+{
+    struct json_iter it;
+    int known;
+
+    if (json_check(json, JSON_DEPTH) < 0 || json_type_of(json) != JSON_OBJECT)
+        return err_why(why, ATR_ETYPE, "the options of a namespace must be an object");
+    json_iter_init(&it, json);
+    while (json_iter_next(&it)) {
+        if ((known = output_option(&it, own, given, why)) < 0)
+            return known;
+        if (!known)
+            return err_why(why, ATR_EUNKNOWN, "a namespace has no option %.*s", STR_ARG(it.key));
+    }
+    return 0;
+}
+
+int atr_namespace_configure(atr_namespace *n, atr_str options_json, char *why)
+{
+    struct pressure_policy own = n->own;
+    unsigned given = n->given;
+    int err = read_output(str_in(options_json), &own, &given, why);
+
+    if (err < 0)
+        return err;
+    n->own = own;
+    n->given = given;
+    apply_output(n);
+    return 0;
 }
 
 void atr_namespace_on(atr_namespace *n, atr_str event,
@@ -259,6 +305,9 @@ static void on_namespace(struct sio_namespace *inner)
         atr_namespace_handle(n, &parent->handlers, parent->user);
         n->handlers = parent->handlers;
         copy_named(n, parent);
+        n->own = parent->own;
+        n->given = parent->given;
+        apply_output(n);
     }
     if (io->on_new_namespace)
         io->on_new_namespace(io->new_namespace_user, n);

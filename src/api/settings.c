@@ -201,6 +201,12 @@ enum setting_kind settings_kind(enum setting_name n)
     return table[n].kind;
 }
 
+void settings_range(enum setting_name n, int64_t *min, int64_t *max)
+{
+    *min = table[n].min;
+    *max = table[n].max;
+}
+
 str settings_json(const struct settings *s, enum setting_name n)
 {
     return str_of(s->values[n].json ? s->values[n].json : table[n].dflt);

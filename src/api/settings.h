@@ -70,7 +70,10 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(pingTimeout,                  COUNT, ENGINE, "20000",                       10,  86400000,   "ms that a pong may take") \
     X(upgradeTimeout,               COUNT, ENGINE, "10000",                       10,  3600000,    "ms that an upgrade to WebSocket may take") \
     X(maxHttpBufferSize,            COUNT, ENGINE, "1000000",                     1,   1073741824, "bytes of one incoming message; larger ones get 413 or close 1009") \
-    X(maxBufferedBytes,             COUNT, ENGINE, "16777216",                    1024, 4294967295, "bytes of output queued for one connection; beyond it the connection is closed") \
+    X(maxBufferedBytes,             COUNT, ENGINE, "16777216",                    1024, 4294967295, "bytes of output queued for one connection; overflow says what happens beyond it") \
+    X(overflow,                     SHAPE, ENGINE, "\"disconnect\"",              0,   0,          "what becomes of output that does not fit into maxBufferedBytes: disconnect (the connection is closed), drop (what is new), dropOldest, keepLatest (of each event's name), or block (who sends waits)") \
+    X(highWaterMark,                COUNT, ENGINE, "65536",                       1,   4294967295, "queued bytes from which a connection counts as backed up, until nothing is queued: policies that drop begin there, senders under block wait; at most half of maxBufferedBytes") \
+    X(blockTimeout,                 COUNT, ENGINE, "10000",                       1,   3600000,    "ms that a sender waits for connections that are backed up, under overflow block") \
     X(maxSessions,                  COUNT, ENGINE, "0",                           0,   100000000,  "sessions at once; further handshakes get 503; 0: no limit") \
     X(transports,                   SHAPE, ENGINE, "[\"polling\",\"websocket\"]", 0,   0,          "transports that clients may use") \
     X(allowUpgrades,                BOOL,  ENGINE, "true",                        0,   0,          "polling sessions may upgrade to WebSocket") \
@@ -110,6 +113,7 @@ int settings_set(struct settings *s, enum setting_scope least, str name, str jso
 const char *settings_name(enum setting_name n);
 const char *settings_help(enum setting_name n);
 enum setting_kind settings_kind(enum setting_name n);
+void settings_range(enum setting_name n, int64_t *min, int64_t *max); /* of a count */
 str settings_json(const struct settings *s, enum setting_name n);
 int64_t settings_number(const struct settings *s, enum setting_name n);
 /* A text setting, terminated; valid until it is set again. */

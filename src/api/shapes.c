@@ -7,6 +7,7 @@
  */
 #include "api/shapes.h"
 
+#include "api/output.h"
 #include "api/tls.h"
 #include "base/err.h"
 #include "proto/json.h"
@@ -465,6 +466,8 @@ int shape_check(enum setting_name n, str json, char *why)
         err = tls_hosts_check(json, why);
     else if (n == SET_tlsMinVersion)
         err = tls_version_check(json, why);
+    else if (n == SET_overflow)
+        err = output_check_overflow(json, why);
     else if (n == SET_connectionStateRecovery)
         err = shapes_recovery(json, &recovery, why);
     else if (n == SET_admin)
@@ -494,7 +497,7 @@ void shapes_engine_options(struct settings *s, struct arena *strings, struct eio
     o->ping_timeout_ms = (uint32_t)settings_number(s, SET_pingTimeout);
     o->upgrade_timeout_ms = (uint32_t)settings_number(s, SET_upgradeTimeout);
     o->message_bytes_max = (uint32_t)settings_number(s, SET_maxHttpBufferSize);
-    o->queue_bytes_max = (uint32_t)settings_number(s, SET_maxBufferedBytes);
+    output_of_settings(s, &o->output);
     o->sessions_max = (uint32_t)settings_number(s, SET_maxSessions);
     o->initial_packet = text_of(settings_json(s, SET_initialPacket), strings);
     o->allow_upgrades = settings_number(s, SET_allowUpgrades);

@@ -6,6 +6,7 @@
 
 #include "api/request.h"
 #include "base/mem.h"
+#include "net/drain.h"
 #include "proto/http1_kept.h"
 #include "proto/json.h"
 
@@ -125,7 +126,22 @@ atr_str atr_socket_connection_id(const atr_socket *s)
 
 size_t atr_socket_buffered(const atr_socket *s)
 {
-    return eio_session_queued(sio_socket_session(socket_in(s)));
+    struct eio_session *session = sio_socket_session(socket_in(s));
+    size_t bytes = eio_session_queued(session);
+
+    if (bytes > 0) /* who is told so may wait for on_drain */
+        eio_session_watch_drain(session);
+    return bytes;
+}
+
+void atr_socket_pause(atr_socket *s)
+{
+    eio_session_hold(sio_socket_session(socket_in(s)));
+}
+
+void atr_socket_resume(atr_socket *s)
+{
+    eio_session_release(sio_socket_session(socket_in(s)));
 }
 
 /* --- Events --- */
@@ -157,6 +173,7 @@ int atr_socket_emit(atr_socket *s, const atr_data *data, unsigned flags)
     struct sio_data in = data_in(data);
     int err = event_check(data);
 
+    drain_forget();
     return err < 0 ? err : sio_socket_emit(socket_in(s), &in, flags);
 }
 
@@ -188,6 +205,7 @@ int atr_socket_emit_with_ack(atr_socket *s, const atr_data *data, unsigned flags
 
     if (err < 0)
         return err;
+    drain_forget();
     struct ack_bridge *b = mem_alloc(sizeof *b);
     *b = (struct ack_bridge){ fn, user };
     if ((err = sio_socket_emit_ack(socket_in(s), &in, flags, timeout_ms, ack_arrived, b)) < 0)

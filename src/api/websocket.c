@@ -8,7 +8,9 @@
 #include "api/request.h"
 #include "api/shapes.h"
 #include "base/mem.h"
+#include "api/output.h"
 #include "gateway/channel.h"
+#include "net/drain.h"
 #include "proto/http1_kept.h"
 #include "proto/json.h"
 
@@ -106,10 +108,6 @@ static const struct number_option {
       offsetof(struct gateway_options, message_bytes_max),
       1,
       1 << 30 },
-    { { STR_PARTS("maxBufferedBytes") },
-      offsetof(struct gateway_options, queue_bytes_max),
-      1024,
-      UINT32_MAX },
     { { STR_PARTS("pingInterval") },
       offsetof(struct gateway_options, ping_interval_ms),
       0,
@@ -170,29 +168,20 @@ static int read_protocols(str value, struct gateway_options *o, struct arena *st
     return err;
 }
 
-static int read_overflow(str value, struct gateway_options *o, char *why)
-{
-    if (json_string_is(value, STR("disconnect")))
-        o->overflow = GATEWAY_DISCONNECT;
-    else if (json_string_is(value, STR("drop")))
-        o->overflow = GATEWAY_DROP;
-    else
-        return err_why(why, ATR_EUNKNOWN, "option \"overflow\" must be \"disconnect\" or \"drop\"");
-    return 0;
-}
-
 static int read_option(const struct json_iter *it, struct gateway_options *o, struct arena *strings,
                        char *why)
 {
     enum json_type type = json_type_of(it->value);
+    unsigned given = 0;
+    int known = output_option(it, &o->output, &given, why);
 
+    if (known)
+        return known < 0 ? known : 0;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (json_string_is(it->key, numbers[i].name))
             return read_number(&numbers[i], it->value, o, why);
     if (json_string_is(it->key, STR("protocols")))
         return read_protocols(it->value, o, strings, why);
-    if (json_string_is(it->key, STR("overflow")))
-        return read_overflow(it->value, o, why);
     if (json_string_is(it->key, STR("perMessageDeflate")))
         return shapes_deflate(it->value, &o->deflate, why);
     if (!json_string_is(it->key, STR("keepHandshake")))
@@ -321,7 +310,23 @@ void atr_ws_set_user(atr_ws *ws, void *user)
 
 int atr_ws_send(atr_ws *ws, atr_str data, int binary)
 {
-    return gateway_conn_send(conn_in(ws), str_in(data), binary);
+    return atr_ws_send_key(ws, data, binary, (atr_str){ 0 });
+}
+
+int atr_ws_send_key(atr_ws *ws, atr_str data, int binary, atr_str key)
+{
+    drain_forget();
+    return gateway_conn_send(conn_in(ws), str_in(data), binary, str_in(key));
+}
+
+void atr_ws_pause(atr_ws *ws)
+{
+    gateway_conn_hold(conn_in(ws));
+}
+
+void atr_ws_resume(atr_ws *ws)
+{
+    gateway_conn_release(conn_in(ws));
 }
 
 int atr_ws_ping(atr_ws *ws, atr_str payload)
@@ -341,7 +346,12 @@ void atr_ws_abort(atr_ws *ws)
 
 size_t atr_ws_buffered(const atr_ws *ws)
 {
-    return gateway_conn_queued(conn_in(ws));
+    struct gateway_conn *c = conn_in(ws);
+    size_t bytes = gateway_conn_queued(c);
+
+    if (bytes > 0) /* who is told so may wait for on_drain */
+        gateway_conn_watch_drain(c);
+    return bytes;
 }
 
 atr_str atr_ws_address(const atr_ws *ws)
@@ -405,7 +415,14 @@ void atr_ws_channels(const atr_ws *ws, void (*fn)(void *arg, atr_str channel), v
 
 int64_t atr_publish(atr_app *app, atr_str channel, atr_str data, int binary, const atr_ws *except)
 {
-    return gateway_publish(&app->gateway, str_in(channel), str_in(data), binary,
+    return atr_publish_key(app, channel, data, binary, (atr_str){ 0 }, except);
+}
+
+int64_t atr_publish_key(atr_app *app, atr_str channel, atr_str data, int binary, atr_str key,
+                        const atr_ws *except)
+{
+    drain_forget();
+    return gateway_publish(&app->gateway, str_in(channel), str_in(data), binary, str_in(key),
                            except ? conn_in(except) : NULL);
 }
 

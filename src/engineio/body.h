@@ -23,12 +23,6 @@ str eio_body_write(struct buf *out, const struct eio_polling *p, struct msg *con
 /* Whether the request says that its body is protocol 3's form with bytes. */
 bool eio_body_is_binary(const struct http_request *r);
 
-/* The body of a POST, being taken apart. */
-struct eio_body {
-    str rest; /* p == NULL: nothing is left */
-    bool eio3, binary;
-};
-
 /* Starts on r's body, which is changed in place. PARSE_DONE or PARSE_BAD. */
 enum parse eio_body_open(struct eio_body *b, const struct eio_polling *p, struct http_request *r);
 /* The next packet. PARSE_DONE or PARSE_BAD (also when nothing is left). */

@@ -13,7 +13,7 @@ void eio_options_default(struct eio_options *o)
         .upgrade_timeout_ms = 10000,
         .message_bytes_max = 1000000,
         .polling_close_ms = 30000,
-        .queue_bytes_max = 16 << 20,
+        .output = PRESSURE_POLICY_DEFAULT,
         .sessions_max = 0,
         .compress_min = 1024,
         .transports = EIO_POLLING | EIO_WEBSOCKET,

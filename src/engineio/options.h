@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "net/pressure.h"
 #include "ws/deflate.h"
 
 enum { EIO_POLLING = 1, EIO_WEBSOCKET = 2 };
@@ -43,15 +44,15 @@ struct eio_cookie {
 
 struct eio_options {
     str path; /* "/engine.io/", with the final slash unless add_trailing_slash is off */
-    uint32_t ping_interval_ms;   /* 25000 */
-    uint32_t ping_timeout_ms;    /* 20000 */
-    uint32_t upgrade_timeout_ms; /* 10000 */
-    uint32_t message_bytes_max;  /* maxHttpBufferSize, 1000000 */
-    uint32_t polling_close_ms;   /* 30000: wait for a GET to tell the close to */
-    uint32_t queue_bytes_max;    /* queued output that closes a session; 16 MiB */
-    uint32_t sessions_max;       /* 0: no limit */
-    uint32_t compress_min;       /* httpCompression threshold, 1024; UINT32_MAX: off */
-    uint8_t transports;          /* EIO_POLLING | EIO_WEBSOCKET */
+    uint32_t ping_interval_ms;     /* 25000 */
+    uint32_t ping_timeout_ms;      /* 20000 */
+    uint32_t upgrade_timeout_ms;   /* 10000 */
+    uint32_t message_bytes_max;    /* maxHttpBufferSize, 1000000 */
+    uint32_t polling_close_ms;     /* 30000: wait for a GET to tell the close to */
+    struct pressure_policy output; /* of what waits for a session: 16 MiB, then it is closed */
+    uint32_t sessions_max;         /* 0: no limit */
+    uint32_t compress_min;         /* httpCompression threshold, 1024; UINT32_MAX: off */
+    uint8_t transports;            /* EIO_POLLING | EIO_WEBSOCKET */
     bool allow_upgrades;
     bool allow_eio3;    /* sessions of protocol 3: clients of Socket.IO 2 */
     str initial_packet; /* a text message that follows the open packet; empty: none */

@@ -3,7 +3,7 @@
  * Invariants
  *   - at most one GET and one POST at a time; a second one of a kind ends the session;
  *   - output that finds a GET waiting is gathered until the iteration's jobs, then goes out in one
- *     payload; without a GET it waits, bounded by queue_bytes_max and EIO_MSGS_MAX;
+ *     payload; without a GET it waits, bounded by the output policy and EIO_MSGS_MAX;
  *   - while a probe has been answered no GET waits: each is answered at once, so that the client,
  *     which must end its GET before it may upgrade, never stalls;
  *   - get and post have user == this object; a request that is answered is forgotten first.
@@ -33,6 +33,7 @@ static void queue_drop(struct eio_polling *p)
     for (uint32_t i = 0; i < p->count; i++)
         msg_unref(p->queue[i]);
     p->count = 0;
+    pressure_stats.polling_bytes -= p->bytes;
     p->bytes = 0;
     if (p->cap > QUEUE_KEEP) {
         mem_free(p->queue);
@@ -111,15 +112,17 @@ static void answer_packets(struct eio_server *e, struct http_request *r, str typ
         buf_free(&e->body);
 }
 
-/* Answers the GET with what is queued, then (unless 0) one more packet. The owner's on_drain comes
- * last: it may end the session. */
+/* Answers the GET with what is queued and what waits behind that, then (unless 0) one more packet.
+ * The owner's on_drain comes last: it may end the session. */
 static void flush(struct eio_polling *p, char last)
 {
+    struct eio_session *s = p->session;
     struct eio_server *e = server_of(p);
     struct http_request *r = p->get;
-    bool drained = p->waited && p->session->state == EIO_STATE_OPEN, compress = false;
+    bool drained = (p->waited || s->pressure) && s->state == EIO_STATE_OPEN, compress = false;
     str type;
 
+    eio_session_pump_all(s);
     p->waited = false;
     p->get = NULL;
     r->user = NULL;
@@ -130,8 +133,8 @@ static void flush(struct eio_polling *p, char last)
         compress = !p->queue[i]->incompressible; /* 1.9: one that may be is enough */
     queue_drop(p);
     answer_packets(e, r, type, compress, NULL);
-    if (drained && p->session->state == EIO_STATE_OPEN && e->events->on_drain)
-        e->events->on_drain(p->session);
+    if (drained && s->state == EIO_STATE_OPEN)
+        eio_session_drained(s);
 }
 
 static void on_flush(struct loop_job *job)
@@ -144,6 +147,8 @@ static void on_flush(struct loop_job *job)
 
 /* --- Opening and freeing --- */
 
+static void on_go_on(struct loop_job *job);
+
 static struct eio_polling *polling_new(struct eio_session *s)
 {
     struct eio_polling *p = mem_zalloc(sizeof *p);
@@ -151,6 +156,7 @@ static struct eio_polling *polling_new(struct eio_session *s)
     p->holder = EIO_HOLDER_POLLING;
     p->session = s;
     loop_job_init(&p->flush, on_flush);
+    loop_job_init(&p->go_on, on_go_on);
     list_init(&p->upgrade.link); /* websocket.c starts it */
     return p;
 }
@@ -239,38 +245,33 @@ void eio_polling_post(struct eio_polling *p, struct http_request *r)
     p->post = r;
 }
 
-/* Hands a payload out packet by packet. A handler may end the session in the middle: the rest is
- * then dropped. False at the first malformed packet; those before it were delivered. */
-static bool deliver(struct eio_polling *p, struct http_request *r)
+/* Hands a payload out packet by packet, until the session is held. A handler may end it in the
+ * middle: the rest is then dropped. False at the first malformed packet; those before it were
+ * delivered. */
+static bool deliver(struct eio_polling *p)
 {
     struct eio_session *s = p->session;
-    struct eio_body body;
     struct eio_packet pk;
 
-    if (eio_body_open(&body, p, r) != PARSE_DONE)
-        return false;
-    do {
-        if (eio_body_next(&body, &pk) != PARSE_DONE)
+    while (p->rest.rest.p && !s->holds && s->state != EIO_STATE_CLOSED) {
+        if (eio_body_next(&p->rest, &pk) != PARSE_DONE)
             return false;
         if (pk.type == EIO_CLOSE) /* also from a session that is closing already */
             eio_session_end(s, EIO_TRANSPORT_CLOSE, NULL, EIO_END_NOOP);
         else
             eio_session_packet(s, &pk);
-    } while (body.rest.p && s->state != EIO_STATE_CLOSED);
+    }
     return true;
 }
 
-void eio_polling_body(struct eio_polling *p, struct http_request *r)
+static void end_post(struct eio_polling *p, bool good)
 {
+    struct http_request *r = p->post;
     struct eio_session *s = p->session;
     struct eio_server *e = s->server;
-    bool good;
 
-    ASSERT(p->post == r);
-    p->delivering = true;
-    good = deliver(p, r);
-    p->delivering = false;
     p->post = NULL;
+    p->rest = (struct eio_body){ 0 };
     r->user = NULL;
     if (good) {
         /* text/html keeps some agents from offering the answer as a download. */
@@ -280,6 +281,41 @@ void eio_polling_body(struct eio_polling *p, struct http_request *r)
     e->stats.parse_errors++;
     eio_answer_empty(e, r, 400, false);
     eio_session_end(s, EIO_PARSE_ERROR, NULL, 0);
+}
+
+/* The POST is answered when all of it was delivered: a client sends no other before. */
+static void go_on(struct eio_polling *p)
+{
+    bool good;
+
+    p->delivering = true;
+    good = deliver(p);
+    p->delivering = false;
+    if (!good || !p->rest.rest.p || p->session->state == EIO_STATE_CLOSED)
+        end_post(p, good); /* else it is held */
+}
+
+void eio_polling_body(struct eio_polling *p, struct http_request *r)
+{
+    ASSERT(p->post == r);
+    if (eio_body_open(&p->rest, p, r) == PARSE_DONE)
+        go_on(p);
+    else
+        end_post(p, false);
+}
+
+static void on_go_on(struct loop_job *job)
+{
+    struct eio_polling *p = container_of(job, struct eio_polling, go_on);
+
+    if (p->rest.rest.p)
+        go_on(p);
+}
+
+void eio_polling_go_on(struct eio_polling *p)
+{
+    if (p->rest.rest.p && !p->delivering)
+        loop_defer(server_of(p)->loop, &p->go_on);
 }
 
 void eio_polling_abort(struct eio_polling *p, struct http_request *r)
@@ -292,6 +328,7 @@ void eio_polling_abort(struct eio_polling *p, struct http_request *r)
     } else {
         ASSERT(r == p->post);
         p->post = NULL;
+        p->rest = (struct eio_body){ 0 };
         description = "data request connection closed prematurely";
     }
     eio_session_end(p->session, EIO_TRANSPORT_ERROR, description, 0);
@@ -315,6 +352,7 @@ void eio_polling_send(struct eio_polling *p, struct msg *const *msgs, size_t n)
     for (size_t i = 0; i < n; i++) {
         p->queue[p->count++] = msg_ref(msgs[i]);
         p->bytes += msgs[i]->len;
+        pressure_stats.polling_bytes += msgs[i]->len;
     }
     if (p->get)
         loop_defer(server_of(p)->loop, &p->flush);
@@ -342,9 +380,11 @@ void eio_polling_release(struct eio_polling *p, char last, bool with_queue)
         r->user = NULL;
         answer_packets(e, r, eio_body_write(&e->body, p, NULL, 0, last), false, NULL);
     }
+    list_remove(&p->go_on.link);
     if (p->post && !p->delivering) {
         r = p->post;
         p->post = NULL;
+        p->rest = (struct eio_body){ 0 };
         r->user = NULL;
         eio_answer_empty(e, r, 400, true);
     }

@@ -17,6 +17,12 @@ enum eio_probe {
     EIO_PROBE_ANSWERED /* 3probe went out: GETs are answered at once until 5 comes */
 };
 
+/* The body of a POST, being taken apart (body.h). */
+struct eio_body {
+    str rest; /* p == NULL: nothing is left */
+    bool eio3, binary;
+};
+
 struct eio_polling {
     uint8_t holder;  /* EIO_HOLDER_POLLING; first */
     uint8_t probe;   /* enum eio_probe */
@@ -27,9 +33,11 @@ struct eio_polling {
     struct http_request *get;  /* waits for output; NULL: none */
     struct http_request *post; /* its body is coming in, or delivered; NULL: none */
     struct loop_job flush;     /* answers the GET once this iteration's output is gathered */
-    struct timer upgrade;      /* bounds a probe */
-    char *jsonp;               /* digits: the client's function ___eio[...]; NULL: no JSONP */
-    struct msg **queue;        /* a reference each */
+    struct loop_job go_on; /* hands out the rest of the POST once the session is read from again */
+    struct eio_body rest;  /* of the POST: packets yet to be handed out */
+    struct timer upgrade;  /* bounds a probe */
+    char *jsonp;           /* digits: the client's function ___eio[...]; NULL: no JSONP */
+    struct msg **queue;    /* a reference each */
     uint32_t count, cap;
     size_t bytes;
 };
@@ -44,6 +52,8 @@ void eio_polling_get(struct eio_polling *p, struct http_request *r);
 /* The head of a POST, then (unless refused) its whole body. */
 void eio_polling_post(struct eio_polling *p, struct http_request *r);
 void eio_polling_body(struct eio_polling *p, struct http_request *r);
+/* The session is read from again: the rest of a POST is handed out, from the loop. */
+void eio_polling_go_on(struct eio_polling *p);
 /* The client of the pending GET or POST left. */
 void eio_polling_abort(struct eio_polling *p, struct http_request *r);
 

@@ -229,6 +229,7 @@ void eio_server_init(struct eio_server *e, struct loop *l, const struct eio_opti
         .pong = ws_msg(WS_TEXT, STR("3")),
         .probe_pong = ws_msg(WS_TEXT, STR("3probe")),
     };
+    pressure_policy_fit(&e->options.output);
     list_init(&e->all);
     list_init(&e->surplus);
 }

@@ -49,7 +49,9 @@ struct eio_events {
     /* Exactly once. The memory lives until the end of the iteration. */
     void (*on_close)(struct eio_session *s, enum eio_reason reason, const char *description);
     void (*on_upgrade)(struct eio_session *s); /* polling became websocket; may be NULL */
-    void (*on_drain)(struct eio_session *s);   /* output queue is empty again; may be NULL */
+    /* Nothing waits to be sent any more, after the session was backed up, the kernel had refused
+     * some or eio_session_watch_drain() was called. May be NULL. */
+    void (*on_drain)(struct eio_session *s);
     /* A request was refused: code 0-5 and the name of the context. May be NULL. */
     void (*on_error)(struct eio_server *e, struct http_request *r, int code, const char *message,
                      const char *context);
@@ -129,6 +131,7 @@ struct eio_session {
     };
     struct ws_conn ws;                 /* ws.stream is NULL while polling */
     struct eio_polling *polling;       /* NULL on WebSocket */
+    struct pressure *pressure;         /* NULL unless backed up */
     uint8_t state;                     /* enum eio_state */
     uint8_t close_reason;              /* enum eio_reason, while closing */
     bool awaiting_pong, pong_extended; /* both always set where the client pings (eio3) */
@@ -136,7 +139,9 @@ struct eio_session {
     bool base64;                       /* b64=1 on WebSocket: binary goes as text, "b" + base64 */
     bool overflowed;                   /* closing because output was not taken */
     bool doomed;                       /* internal */
+    bool was_held;                     /* since the latest ping */
     uint8_t sid_len;
+    uint16_t holds;        /* while not 0, the peer is not read from */
     char sid[EIO_SID_LEN]; /* of a longer one: a pointer to it; see eio_session_sid() */
 };
 
@@ -161,12 +166,22 @@ void eio_server_close(struct eio_server *e, enum eio_reason reason);
 
 /* Queues one packet made of n messages (the first one text or binary, further ones its
  * attachments), built by ws_msg() or, for sessions of protocol 3, by eio_msg_typed(). Borrows them.
- * Returns 0, ATR_ECLOSED, or ATR_ELIMIT when the
- * queue overflowed (the session is then closed with transport error). */
+ * Returns 0, ATR_ECLOSED, or ATR_ELIMIT when the queue overflowed (the session is then closed with
+ * transport error). No policy drops it. */
 int eio_session_send(struct eio_session *s, struct msg *const *msgs, size_t n);
+/* The same under a policy (options.output, or one of the owner's), which may drop what it queues:
+ * ATR_ELIMIT then means as well that the packet was dropped. */
+int eio_session_send_parcel(struct eio_session *s, const struct parcel *p,
+                            const struct pressure_policy *policy);
 /* A binary message in the form that sessions with eio3 need on WebSocket, and only they may be
  * sent: what goes to many of them is made once. From ws_msg() each makes its own. */
 struct msg *eio_msg_typed(str bytes);
+/* Something waits, and on_drain is wanted when nothing does any more. */
+void eio_session_watch_drain(struct eio_session *s);
+/* Stops reading from the peer, but for what is being delivered, until released as often. Heartbeats
+ * do not count meanwhile. */
+void eio_session_hold(struct eio_session *s);
+void eio_session_release(struct eio_session *s);
 /* Whether something sent now would leave at once: the volatile rule. */
 bool eio_session_writable(const struct eio_session *s);
 size_t eio_session_queued(const struct eio_session *s); /* bytes */

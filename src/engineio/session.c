@@ -1,14 +1,12 @@
-/* engineio/session.c - a session's state, whatever carries it: sending, packets, heartbeat, end.
+/* engineio/session.c - a session's state, whatever carries it: packets in, heartbeat, end.
  *
  * Invariants
  *   - polling != NULL while the session polls (also while a WebSocket probes it); then it owns the
  *     queue. On WebSocket polling is NULL and the stream holds what is queued;
  *   - a session is in server->sessions until it ends, and in server->all until it is freed, which
  *     happens at the end of an iteration and after its WebSocket has gone;
- *   - no callback but on_message runs in the middle of an eio_session_send(): a queue that
- * overflows closes its session from the timers, because the sender may be walking a group.
  *
- * Start reading at eio_session_packet() and eio_session_end().
+ * Output is in output.c. Start reading at eio_session_packet() and eio_session_end().
  *
  * SPDX-License-Identifier: MIT
  */
@@ -74,12 +72,24 @@ static void miss_heartbeat(struct eio_session *s)
     eio_session_end(s, EIO_PING_TIMEOUT, NULL, 0);
 }
 
+/* A pong cannot be seen while we do not read, and afterwards stands behind what came meanwhile. */
+static bool forgive(struct eio_session *s)
+{
+    bool held = s->holds > 0 || s->was_held;
+
+    s->was_held = s->holds > 0;
+    if (held)
+        beat_in(s, s->server->options.ping_timeout_ms);
+    return held;
+}
+
 static void send_ping(struct eio_session *s)
 {
     struct eio_server *e = s->server;
 
     s->awaiting_pong = true;
     s->pong_extended = false;
+    s->was_held = s->holds > 0;
     beat_after(s, e->options.ping_timeout_ms);
     (void)eio_session_send(s, &e->ping, 1); /* a full queue closes the session by itself */
 }
@@ -91,9 +101,9 @@ static void on_beat(struct timer *t)
     if (s->state == EIO_STATE_CLOSING)
         eio_session_end(s, s->close_reason, s->overflowed ? "output queue overflow" : NULL,
                         s->overflowed ? EIO_END_CUT : 0);
-    else if (s->awaiting_pong)
+    else if (s->awaiting_pong && !forgive(s))
         miss_heartbeat(s);
-    else
+    else if (!s->awaiting_pong)
         send_ping(s);
 }
 
@@ -192,7 +202,7 @@ struct eio_session *eio_session_find(struct eio_server *e, str sid)
 
     /* Input is read before timers run: who is overdue now must not be seen alive. */
     if (s && s->state == EIO_STATE_OPEN && s->awaiting_pong &&
-        s->heartbeat.at_ms <= e->loop->now_ms) {
+        s->heartbeat.at_ms <= e->loop->now_ms && !forgive(s)) {
         miss_heartbeat(s);
         return NULL;
     }
@@ -269,76 +279,6 @@ void eio_session_packet(struct eio_session *s, const struct eio_packet *pk)
     }
 }
 
-/* --- Output --- */
-
-size_t eio_session_queued(const struct eio_session *s)
-{
-    if (s->polling)
-        return s->polling->bytes;
-    return s->ws.stream ? s->ws.stream->queued_bytes : 0;
-}
-
-bool eio_session_writable(const struct eio_session *s)
-{
-    if (s->state != EIO_STATE_OPEN)
-        return false;
-    if (s->polling)
-        return s->polling->get != NULL;
-    return s->ws.stream && !s->ws.close_sent && !s->ws.stream->blocked;
-}
-
-struct msg *eio_msg_typed(str bytes)
-{
-    struct msg *m = ws_msg_reserve(WS_BINARY, 1 + bytes.n);
-    uint8_t *at = m->data + m->head;
-
-    m->prefix = 1;
-    *at++ = EIO_MESSAGE;
-    if (bytes.n)
-        memcpy(at, bytes.p, bytes.n);
-    return m;
-}
-
-static int overflow(struct eio_session *s)
-{
-    s->server->stats.queue_overflows++;
-    s->state = EIO_STATE_CLOSING;
-    s->close_reason = EIO_TRANSPORT_ERROR;
-    s->overflowed = true;
-    beat_in(s, 0);
-    return ATR_ELIMIT;
-}
-
-int eio_session_send(struct eio_session *s, struct msg *const *msgs, size_t n)
-{
-    struct eio_server *e = s->server;
-    size_t bytes = eio_session_queued(s), count = 0, sum = 0;
-
-    if (s->state != EIO_STATE_OPEN)
-        return ATR_ECLOSED;
-    for (size_t i = 0; i < n; i++) {
-        const struct msg *m = msgs[i];
-        /* A text begins with its packet's type, the bytes of revision 3 with theirs. */
-        size_t said = m->len - m->head - m->prefix - !m->binary;
-
-        bytes += m->len;
-        sum += said;
-        count += said > 0; /* a ping says nothing */
-    }
-    if (bytes > e->options.queue_bytes_max)
-        return overflow(s);
-    if (!s->polling)
-        eio_websocket_send(s, msgs, n);
-    else if (eio_polling_has_room(s->polling, n))
-        eio_polling_send(s->polling, msgs, n);
-    else
-        return overflow(s);
-    e->stats.packets_out += n;
-    e->stats.messages_out += count;
-    e->stats.bytes_out += sum;
-    return 0;
-}
-
 /* --- Ending --- */
 
 static void reap(struct loop_job *job)
@@ -362,6 +302,13 @@ void eio_session_doom(struct eio_session *s)
     loop_doom(s->server->loop, &s->reap);
 }
 
+static void forget_holds(struct eio_session *s)
+{
+    if (s->holds)
+        pressure_stats.held--;
+    s->holds = 0;
+}
+
 void eio_session_end(struct eio_session *s, enum eio_reason reason, const char *description,
                      unsigned how)
 {
@@ -372,6 +319,9 @@ void eio_session_end(struct eio_session *s, enum eio_reason reason, const char *
     if (s->state == EIO_STATE_CLOSING)
         reason = s->close_reason;
     s->state = EIO_STATE_CLOSED;
+    if (!(how & EIO_END_CUT))
+        eio_session_pump_all(s);
+    forget_holds(s);
     loop_timer_stop(e->loop, &s->heartbeat);
     (void)map_remove(&e->sessions, eio_session_sid(s));
     e->stats.closed++;
@@ -384,6 +334,7 @@ void eio_session_end(struct eio_session *s, enum eio_reason reason, const char *
         e->stats.websocket_open--;
     }
     eio_websocket_end(s, reason, how & EIO_END_CUT);
+    pressure_over(&s->pressure);
     e->events->on_close(s, reason, description);
     if (!s->ws.stream)
         eio_session_doom(s);

@@ -30,6 +30,11 @@ static inline str eio_msg_bytes(const struct msg *m)
     return (str){ payload.p + m->prefix, payload.n - m->prefix };
 }
 
+/* The transport has nothing to write any more: more follows, or the session has drained. */
+void eio_session_drained(struct eio_session *s);
+/* Gives the transport all that waits behind it. */
+void eio_session_pump_all(struct eio_session *s);
+
 /* How an end is told to the peer. */
 enum { EIO_END_NOOP = 1, EIO_END_CUT = 2 };
 /* Ends it now: on_close runs in this call. EIO_END_NOOP: the peer closed, a pending GET gets 6,

@@ -83,7 +83,7 @@ static void probe_finish(struct eio_session *s)
 {
     struct eio_server *e = s->server;
     struct eio_polling *p = s->polling;
-    bool drained = p->waited;
+    bool drained = p->waited && !s->pressure;
 
     eio_polling_release(p, '6', false);
     if (s->state == EIO_STATE_CLOSED) /* by a hook of the answer's */
@@ -91,6 +91,10 @@ static void probe_finish(struct eio_session *s)
     s->polling = NULL;
     eio_websocket_send(s, p->queue, p->count);
     eio_polling_free(p);
+    if (s->pressure)
+        stream_tell_drain(s->ws.stream);
+    if (s->holds)
+        stream_pause(s->ws.stream);
     e->stats.upgrades++;
     e->stats.polling_open--;
     e->stats.websocket_open++;
@@ -166,8 +170,8 @@ static void on_drain(struct ws_conn *w)
 {
     struct eio_session *s = container_of(w, struct eio_session, ws);
 
-    if (!s->polling && s->state == EIO_STATE_OPEN && s->server->events->on_drain)
-        s->server->events->on_drain(s);
+    if (!s->polling && s->state == EIO_STATE_OPEN)
+        eio_session_drained(s);
 }
 
 static const struct ws_events session_events = {

@@ -48,7 +48,7 @@ uint32_t gateway_subscribers(const struct gateway *g, str channel)
 }
 
 struct delivery {
-    struct msg *msg;
+    struct parcel parcel;
     int64_t count;
 };
 
@@ -56,26 +56,31 @@ static void deliver(void *arg, struct hub_member *m)
 {
     struct delivery *d = arg;
 
-    if (gateway_conn_queue(container_of(m, struct gateway_conn, member), d->msg) == 0)
+    if (gateway_conn_queue(container_of(m, struct gateway_conn, member), &d->parcel) == 0)
         d->count++;
 }
 
-int64_t gateway_publish(struct gateway *g, str channel, str data, bool binary,
+int64_t gateway_publish(struct gateway *g, str channel, str data, bool binary, str key,
                         struct gateway_conn *except)
 {
     struct hub_target target = { .groups = &channel,
                                  .group_count = 1,
                                  .sender = except ? &except->member : NULL };
     struct delivery d = { 0 };
+    struct msg *m;
 
     if (data.n > UINT32_MAX - WS_HEAD_MAX)
         return ATR_ELIMIT;
     g->stats.publishes++;
     if (!hub_group(&g->channels, channel))
         return 0;
-    d.msg = ws_msg(binary ? WS_BINARY : WS_TEXT, data);
+    m = ws_msg(binary ? WS_BINARY : WS_TEXT, data);
+    d.parcel = parcel_of(&m, 1);
+    d.parcel.droppable = true;
+    d.parcel.space = key.n ? GATEWAY_KEY : GATEWAY_CHANNEL;
+    d.parcel.key = key.n ? key : channel;
     (void)hub_each(&g->channels, &target, deliver, &d);
-    msg_unref(d.msg);
+    msg_unref(m);
     g->stats.deliveries += (uint64_t)d.count;
     return d.count;
 }

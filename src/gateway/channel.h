@@ -20,9 +20,10 @@ void gateway_channels(const struct gateway_conn *c, void (*fn)(void *arg, str ch
 /* How many are subscribed. */
 uint32_t gateway_subscribers(const struct gateway *g, str channel);
 
-/* Sends data to every subscriber but `except` (may be NULL). Returns to how many it was queued, or
- * ATR_ELIMIT when data is too large for a message. No callback runs in this call. */
-int64_t gateway_publish(struct gateway *g, str channel, str data, bool binary,
+/* Sends data to every subscriber but `except` (may be NULL). key: what it replaces where the policy
+ * is OVERFLOW_KEEP_LATEST; empty: what was published to the channel. Returns to how many it was
+ * queued, or ATR_ELIMIT when data is too large for a message. No callback runs in this call. */
+int64_t gateway_publish(struct gateway *g, str channel, str data, bool binary, str key,
                         struct gateway_conn *except);
 
 #endif

@@ -21,59 +21,10 @@ enum { LINGER_MS = 30000, LINGER_SHORT_MS = 2000 };
 enum { CODE_GOING_AWAY = 1001, CODE_NONE = 1006 };
 
 /* What we ended a connection for, where the frame does not say so. */
-enum gateway_end { END_OTHER, END_IDLE, END_OVERFLOW, END_SHUTDOWN };
 static const char *const end_texts[] = { "", "idle timeout", "output queue overflow",
                                          "server shutting down" };
 
 static_assert(sizeof(struct gateway_conn) <= 120, "an idle connection is small");
-
-/* --- Output --- */
-
-static int overflow(struct gateway_conn *c)
-{
-    struct gateway_endpoint *e = gateway_conn_endpoint(c);
-    struct gateway *g = e->gateway;
-
-    if (e->options.overflow == GATEWAY_DROP) {
-        g->stats.overflow_drops++;
-        return ATR_ELIMIT;
-    }
-    g->stats.overflow_disconnects++;
-    c->overflowed = true;
-    c->end = END_OVERFLOW;
-    buf_append(&g->overflowed, &c->id, sizeof c->id);
-    loop_defer(g->loop, &g->cut);
-    return ATR_ELIMIT;
-}
-
-int gateway_conn_queue(struct gateway_conn *c, struct msg *m)
-{
-    struct gateway_endpoint *e = gateway_conn_endpoint(c);
-    struct stream *s = c->ws.stream;
-
-    if (!gateway_conn_is_open(c))
-        return ATR_ECLOSED;
-    if ((uint64_t)s->queued_bytes + m->len > e->options.queue_bytes_max)
-        return overflow(c);
-    ws_conn_send(&c->ws, m);
-    e->gateway->stats.messages_out++;
-    return 0;
-}
-
-int gateway_conn_send(struct gateway_conn *c, str data, bool binary)
-{
-    struct msg *m;
-    int err;
-
-    if (!gateway_conn_is_open(c))
-        return ATR_ECLOSED;
-    if (data.n > UINT32_MAX - WS_HEAD_MAX)
-        return ATR_ELIMIT;
-    m = ws_msg(binary ? WS_BINARY : WS_TEXT, data);
-    err = gateway_conn_queue(c, m);
-    msg_unref(m);
-    return err;
-}
 
 int gateway_conn_ping(struct gateway_conn *c, str payload)
 {
@@ -82,7 +33,8 @@ int gateway_conn_ping(struct gateway_conn *c, str payload)
     if (!gateway_conn_is_open(c))
         return ATR_ECLOSED;
     struct msg *m = ws_msg(WS_PING, payload);
-    int err = gateway_conn_queue(c, m);
+    struct parcel p = parcel_of(&m, 1);
+    int err = gateway_conn_queue(c, &p);
     msg_unref(m);
     if (err == 0)
         gateway_conn_endpoint(c)->gateway->stats.pings++;
@@ -95,6 +47,7 @@ int gateway_conn_close(struct gateway_conn *c, unsigned code, str reason)
         return ATR_ERANGE;
     if (!gateway_conn_is_open(c))
         return ATR_ECLOSED;
+    gateway_conn_pump(c, true);
     ws_conn_close(&c->ws, code, reason, LINGER_MS);
     return 0;
 }
@@ -126,6 +79,7 @@ static void end_quiet(struct gateway_conn *c)
 {
     gateway_conn_endpoint(c)->gateway->stats.idle_timeouts++;
     c->end = END_IDLE;
+    gateway_conn_pump(c, true);
     ws_conn_close(&c->ws, CODE_GOING_AWAY, str_of(end_texts[END_IDLE]), LINGER_SHORT_MS);
 }
 
@@ -142,7 +96,7 @@ static void look_at(struct gateway_conn *c, uint32_t now_ms)
 
     if (!gateway_conn_is_open(c))
         return;
-    if (c->ws.heard) {
+    if (c->ws.heard || c->holds) {
         c->ws.heard = false;
         c->pinged = false;
         c->heard_ms = now_ms;
@@ -210,6 +164,10 @@ static void on_close(struct ws_conn *w, unsigned code, str reason, bool ours)
     /* What we ended has the reason we gave, not what the peer's answer says. */
     if (c->end != END_OTHER && (ours || code == CODE_NONE))
         reason = str_of(end_texts[c->end]);
+    gateway_conn_over(c);
+    if (c->holds)
+        pressure_stats.held--;
+    c->holds = 0;
     hub_exit(&g->channels, &c->member);
     e->open--;
     g->stats.open--;
@@ -224,6 +182,10 @@ static void on_drain(struct ws_conn *w)
     struct gateway_conn *c = conn_of(w);
     struct gateway_endpoint *e = gateway_conn_endpoint(c);
 
+    gateway_conn_pump(c, false);
+    if (gateway_conn_queued(c) > 0)
+        return;
+    gateway_conn_over(c);
     if (e->events->on_drain && gateway_conn_is_open(c))
         e->events->on_drain(c);
 }
@@ -305,6 +267,7 @@ void gateway_close(struct gateway *g)
         if (!(c = g->conns.slots[i].object) || !gateway_conn_is_open(c))
             continue;
         c->end = END_SHUTDOWN;
+        gateway_conn_pump(c, true);
         ws_conn_close(&c->ws, CODE_GOING_AWAY, str_of(end_texts[END_SHUTDOWN]), LINGER_SHORT_MS);
     }
 }

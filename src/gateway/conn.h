@@ -11,19 +11,24 @@
 
 #include "gateway/endpoint.h"
 
+/* What we ended a connection for, where the frame does not say so. */
+enum gateway_end { END_OTHER, END_IDLE, END_OVERFLOW, END_SHUTDOWN };
+
 struct gateway_conn {
     struct ws_conn ws;
     union {
         struct hub_member member; /* of channels */
         struct loop_job reap;     /* once closed */
     };
-    void *user;        /* the owner's */
-    uint64_t id;       /* in gateway->conns */
-    uint32_t heard_ms; /* the loop's time, cut to 32 bits, when the peer was last seen alive */
-    bool pinged;       /* since then */
-    bool overflowed;   /* is about to be cut off */
+    void *user;          /* the owner's */
+    uint64_t id;         /* in gateway->conns */
+    uint32_t heard_ms;   /* the loop's time, cut to 32 bits, when the peer was last seen alive */
+    bool pinged : 1;     /* since then */
+    bool overflowed : 1; /* is about to be cut off */
+    bool has_head : 1; /* a uint32_t length and the text of the request stand behind this struct */
+    bool pressed : 1;  /* is backed up: has a struct pressure in gateway->pressures */
     uint8_t end;       /* enum gateway_end */
-    bool has_head;     /* a uint32_t length and the text of the request stand behind this struct */
+    uint16_t holds;    /* while not 0, the peer is not read from */
 };
 
 /* Opens a connection from a request whose handshake was checked. */
@@ -38,19 +43,25 @@ static inline bool gateway_conn_is_open(const struct gateway_conn *c)
 {
     return c->ws.stream && !c->ws.close_sent && !c->overflowed;
 }
-static inline size_t gateway_conn_queued(const struct gateway_conn *c) /* bytes */
-{
-    return c->ws.stream ? c->ws.stream->queued_bytes : 0;
-}
+size_t gateway_conn_queued(const struct gateway_conn *c); /* bytes */
+/* Something waits, and on_drain is wanted when nothing does any more. */
+void gateway_conn_watch_drain(struct gateway_conn *c);
+/* Stops reading from the peer, but for the message that is being delivered, until released as
+ * often. It is not thought quiet meanwhile. */
+void gateway_conn_hold(struct gateway_conn *c);
+void gateway_conn_release(struct gateway_conn *c);
 /* The request's head, when the endpoint keeps it; else p == NULL. */
 str gateway_conn_head(const struct gateway_conn *c);
+
+/* What keys of messages are apart by. */
+enum { GATEWAY_KEY, GATEWAY_CHANNEL };
 
 /* Queues a message made by ws_msg(), borrowed. 0; ATR_ECLOSED; or ATR_ELIMIT: the queue is full and
  * the message was dropped, or the connection will be cut off, as the endpoint's options say. No
  * callback runs in this call. */
-int gateway_conn_queue(struct gateway_conn *c, struct msg *m);
-/* The same with a copy of data. */
-int gateway_conn_send(struct gateway_conn *c, str data, bool binary);
+int gateway_conn_queue(struct gateway_conn *c, const struct parcel *p);
+/* The same with a copy of data. key: what it replaces under OVERFLOW_KEEP_LATEST; may be empty. */
+int gateway_conn_send(struct gateway_conn *c, str data, bool binary, str key);
 /* ATR_ERANGE when the payload is longer than WS_CONTROL_MAX. */
 int gateway_conn_ping(struct gateway_conn *c, str payload);
 /* Starts the closing handshake. code 0: a frame without one. ATR_ERANGE for a code that must not
@@ -62,6 +73,9 @@ void gateway_conn_abort(struct gateway_conn *c);
 /* --- implemented for endpoint.c --- */
 
 extern const struct ws_events gateway_ws_events;
+/* Gives the stream what waits behind it; `all`: however much that is. */
+void gateway_conn_pump(struct gateway_conn *c, bool all);
+void gateway_conn_over(struct gateway_conn *c); /* it is backed up no more */
 void gateway_sweep(struct timer *t);
 void gateway_cut(struct loop_job *job);
 

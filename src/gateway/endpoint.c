@@ -213,6 +213,7 @@ void gateway_fini(struct gateway *g)
     list_remove(&g->cut.link);
     buf_free(&g->overflowed);
     hub_fini(&g->channels);
+    map_free(&g->pressures);
     id_table_free(&g->conns);
     id_table_free(&g->handshakes);
 }
@@ -247,6 +248,7 @@ void gateway_endpoint_init(struct gateway_endpoint *e, struct gateway *g,
                                     .events = events,
                                     .options = *o,
                                     .owner = owner };
+    pressure_policy_fit(&e->options.output);
     if (!events->on_pong)
         e->ws.on_pong = NULL;
     set_sweep(g, o);

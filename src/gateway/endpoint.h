@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "http/server.h"
 #include "hub/hub.h"
+#include "net/pressure.h"
 #include "ws/conn.h"
 #include "ws/deflate.h"
 
@@ -22,26 +23,20 @@ struct gateway_endpoint;
 /* A handshake that waits for its owner's decision. Dies when decided, or when the client leaves. */
 typedef uint64_t gateway_handshake;
 
-enum gateway_overflow {
-    GATEWAY_DISCONNECT, /* who does not read is cut off */
-    GATEWAY_DROP        /* what does not fit is not sent */
-};
-
 struct gateway_options {
     uint32_t message_bytes_max;
-    uint32_t queue_bytes_max;  /* of output, per connection */
-    uint32_t ping_interval_ms; /* of silence, after which the peer is pinged; 0: never */
-    uint32_t idle_timeout_ms;  /* of silence, after which the connection is closed; 0: never */
-    uint32_t connections_max;  /* 0: no limit */
-    uint8_t overflow;          /* enum gateway_overflow */
-    bool keep_head;            /* each connection keeps the text of its request */
-    const str *protocols;      /* sub-protocols spoken; the client's order decides */
+    struct pressure_policy output; /* of what waits for a connection */
+    uint32_t ping_interval_ms;     /* of silence, after which the peer is pinged; 0: never */
+    uint32_t idle_timeout_ms;      /* of silence, after which the connection is closed; 0: never */
+    uint32_t connections_max;      /* 0: no limit */
+    bool keep_head;                /* each connection keeps the text of its request */
+    const str *protocols;          /* sub-protocols spoken; the client's order decides */
     size_t protocol_count;
     struct ws_deflate_options deflate; /* off */
 };
 #define GATEWAY_OPTIONS_DEFAULT                                                                    \
     ((struct gateway_options){ .message_bytes_max = 1 << 20,                                       \
-                               .queue_bytes_max = 16 << 20,                                        \
+                               .output = PRESSURE_POLICY_DEFAULT,                                  \
                                .ping_interval_ms = 25000,                                          \
                                .idle_timeout_ms = 45000 })
 
@@ -57,6 +52,8 @@ struct gateway_events {
      * iteration. code, reason: as the side that spoke first said, 1005: it did not say, 1006: there
      * was no closing handshake. */
     void (*on_close)(struct gateway_conn *c, unsigned code, str reason);
+    /* Nothing waits to be sent any more, after the connection was backed up, the kernel had refused
+     * some or gateway_conn_watch_drain() was called. */
     void (*on_drain)(struct gateway_conn *c);
 };
 
@@ -74,6 +71,7 @@ struct gateway {
     struct id_table conns;      /* of struct gateway_conn, until on_close has returned */
     struct id_table handshakes; /* of those that wait for a decision */
     struct hub channels;
+    struct map pressures;  /* of struct pressure, by id, of the connections that are backed up */
     struct timer sweep;    /* looks for quiet peers; runs while there are connections */
     uint32_t sweep_ms;     /* 0: no endpoint minds silence */
     struct loop_job cut;   /* ends the connections below */

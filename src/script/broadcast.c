@@ -11,8 +11,9 @@
  */
 #include "base/err.h"
 #include "script/answers.h"
+#include "script/namespace.h"
+#include "script/pace.h"
 #include "script/socket.h"
-#include "script/task.h"
 
 enum {
     NAMESPACE = 1,
@@ -172,7 +173,7 @@ static int l_emit(lua_State *L)
         check_sent(L, err);
     }
     lua_pushboolean(L, 1);
-    return 1;
+    return pace(L, s);
 }
 
 static int l_emit_with_ack(lua_State *L)

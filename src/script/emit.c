@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include "base/err.h"
+#include "script/pace.h"
 #include "script/socket.h"
-#include "script/task.h"
 
 void check_event_name(lua_State *L, int idx)
 {
@@ -147,7 +147,7 @@ static int emit(lua_State *L, int first, unsigned flags, bool timed, uint32_t ti
         check_sent(L, err);
     }
     lua_pushboolean(L, 1);
-    return 1;
+    return socket ? pace(L, s) : 1;
 }
 
 static int l_emit(lua_State *L)

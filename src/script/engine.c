@@ -11,9 +11,9 @@
 #include "base/mem.h"
 #include "script/bytes.h"
 #include "script/listeners.h"
+#include "script/pace.h"
 #include "script/refusal.h"
 #include "script/request.h"
-#include "script/task.h"
 
 /* Lives for ever, as the API may call it for as long. */
 struct engine {
@@ -23,6 +23,7 @@ struct engine {
     int object_ref;  /* the server's table */
     int sockets_ref; /* ref to socket, both ways keyed by the ref's eight bytes */
     int allow_ref;
+    struct source_kind source;
 };
 
 /* --- Sockets: { ref as a string, or false when gone, ..., server = engine's light userdata } ---
@@ -101,11 +102,26 @@ static int message_entry(lua_State *L)
     return 0;
 }
 
+static void read_on(const struct source_kind *kind, atr_app *app, atr_ref ref, bool on)
+{
+    const struct engine *e = container_of(kind, struct engine, source);
+    atr_engine_socket *socket = atr_engine_socket_find(e->handle, ref);
+
+    (void)app;
+    if (socket)
+        (on ? atr_engine_socket_resume : atr_engine_socket_pause)(socket);
+}
+
 static void on_message(void *user, atr_engine_socket *socket, atr_str data, int binary)
 {
     struct news n = { .engine = user, .socket = socket, .data = data, .binary = binary };
+    struct script *s = n.engine->script;
 
+    if (!s)
+        return;
+    struct source before = source_set(s, &n.engine->source, atr_engine_socket_ref(socket));
     tell(&n, message_entry);
+    s->source = before;
 }
 
 static int event_entry(lua_State *L)
@@ -204,18 +220,19 @@ static atr_engine_socket *check_socket(lua_State *L)
     return socket;
 }
 
-/* engine_send(socket, string or bytes) */
+/* engine_send(socket, string or bytes[, key]) */
 static int l_send(lua_State *L)
 {
     struct script *s = script_of(L);
     atr_engine_socket *socket = check_socket(L);
     str bytes = bytes_at(L, 2, &s->types);
     atr_str data = bytes.p ? atr_str_of(bytes) : check_atr_str(L, 2);
+    atr_str key = lua_isnoneornil(L, 3) ? (atr_str){ 0 } : check_atr_str(L, 3);
 
-    if (socket)
-        (void)atr_engine_send(socket, data, bytes.p != NULL); /* a closed one is told by "close" */
+    if (socket) /* a closed one is told by "close" */
+        (void)atr_engine_send_key(socket, data, bytes.p != NULL, key);
     lua_settop(L, 1);
-    return 1;
+    return socket ? pace(L, s) : 1;
 }
 
 static int l_socket_close(lua_State *L)
@@ -322,7 +339,11 @@ static int l_engine(lua_State *L)
     int object_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     struct engine *e = arena_alloc(&s->door->memory, sizeof *e);
     *e = (struct engine){
-        .script = s, .object_ref = object_ref, .sockets_ref = sockets_ref, .allow_ref = allow_ref
+        .script = s,
+        .object_ref = object_ref,
+        .sockets_ref = sockets_ref,
+        .allow_ref = allow_ref,
+        .source = { read_on },
     };
     e->handle = atr_engine_new(s->app, encoder_data(encoder).json, &handlers, e, why);
     if (!e->handle)

@@ -14,8 +14,8 @@
 #include "script/keep.h"
 #include "script/listeners.h"
 #include "script/namespace.h"
+#include "script/pace.h"
 #include "script/socket.h"
-#include "script/task.h"
 
 struct arrival {
     struct script *script;
@@ -91,6 +91,12 @@ static void take_the_long_way(const struct arrival *a, lua_State *L)
         task_start(s, L, 3 + count);
 }
 
+/* "drain" is told by us: a client cannot pretend it. */
+static bool is_drain(atr_str name)
+{
+    return name.n == 5 && memcmp(name.p, "drain", 5) == 0;
+}
+
 /* Upvalues: sockets by slot, numbers by event name. */
 static int event_entry(lua_State *L)
 {
@@ -103,6 +109,8 @@ static int event_entry(lua_State *L)
         take_the_long_way(a, L);
         return 0;
     }
+    if (s->drains && is_drain(e->name))
+        return 0;
     lua_pushlstring(L, e->name.p, e->name.n);
     lua_pushvalue(L, -1);
     lua_rawget(L, lua_upvalueindex(2)); /* [3] name, [4] number */
@@ -132,13 +140,28 @@ static int event_entry(lua_State *L)
     return 0;
 }
 
+static void read_on(const struct source_kind *kind, atr_app *app, atr_ref ref, bool on)
+{
+    atr_socket *socket = atr_socket_find(atr_app_io(app), ref);
+
+    (void)kind;
+    if (socket)
+        (on ? atr_socket_resume : atr_socket_pause)(socket);
+}
+
+const struct source_kind socket_source = { read_on };
+
 static void on_event(void *user, atr_socket *socket, const atr_event *e)
 {
     struct nsp *n = user;
-    struct arrival a = { n->script, socket_slot(socket), e };
+    struct script *s = n->script;
+    struct arrival a = { s, socket_slot(socket), e };
 
-    if (a.slot)
-        (void)script_enter(a.script, a.script->enter_event, &a);
+    if (!a.slot)
+        return;
+    struct source before = source_set(s, &socket_source, s->slots[a.slot].ref);
+    (void)script_enter(s, s->enter_event, &a);
+    s->source = before;
 }
 
 /* --- Life --- */
@@ -261,6 +284,26 @@ static void on_disconnecting(void *user, atr_socket *socket, const char *reason,
     leave(&c);
 }
 
+static int drain_entry(lua_State *L)
+{
+    struct change *c = lua_touserdata(L, 1);
+    struct script *s = c->nsp->script;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->sockets_ref);
+    lua_rawgeti(L, -1, (int)socket_slot(c->socket));
+    lua_replace(L, SOCKET);
+    listeners_emit(s, L, SOCKET, "drain", 0);
+    return 0;
+}
+
+static void on_drain(void *user, atr_socket *socket)
+{
+    struct change c = { .nsp = user, .socket = socket };
+
+    if (c.nsp->script->drains && socket_slot(socket))
+        (void)script_enter_once(c.nsp->script, drain_entry, &c); /* a failure was logged */
+}
+
 static void forget(struct script *s, atr_socket *socket)
 {
     uint32_t slot = socket_slot(socket);
@@ -333,6 +376,7 @@ void event_handlers(atr_namespace_handlers *h, bool outgoing)
     h->on_disconnect = on_disconnect;
     h->on_abandon = on_abandon;
     h->on_forgotten = on_forgotten;
+    h->on_drain = on_drain;
     h->on_outgoing = outgoing ? on_outgoing : NULL;
     cluster_handlers(h);
 }

@@ -57,6 +57,15 @@ static const char *const fields[] = { "headers",  "query",  "auth",       "addre
                                       "url",      "secure", "clientCert", "xdomain", "transport",
                                       "protocol", "sid",    "buffered",   NULL };
 
+/* buffered(socket): bytes that wait for its connection */
+static int l_buffered(lua_State *L)
+{
+    atr_socket *socket = check_live_socket(script_of(L), L, 1);
+
+    lua_pushnumber(L, socket ? (lua_Number)atr_socket_buffered(socket) : 0);
+    return 1;
+}
+
 /* handshake(socket, field); nil when the socket has gone. */
 static int l_handshake(lua_State *L)
 {
@@ -129,5 +138,6 @@ static int l_socket_namespace(lua_State *L)
 void handshake_open(lua_State *L, struct script *s, int core)
 {
     core_add(L, s, core, "handshake", l_handshake);
+    core_add(L, s, core, "buffered", l_buffered);
     core_add(L, s, core, "socket_namespace", l_socket_namespace);
 }

@@ -6,6 +6,8 @@
  */
 #include "script/listeners.h"
 
+#include <string.h>
+
 #include "script/task.h"
 
 enum { SELF = 1, WIDTH_MAX = 32 };
@@ -87,6 +89,8 @@ static int add(lua_State *L, bool once)
     if (!lua_isfunction(L, 3))
         script_error(L, "a function expected for the event, got %s", luaL_typename(L, 3));
     read_args(s, L, true);
+    if (!s->drains && lua_type(L, 2) == LUA_TSTRING)
+        s->drains = strcmp(lua_tostring(L, 2), "drain") == 0;
     if (lua_type(L, 4) == LUA_TNUMBER) {
         unsigned width = (unsigned)lua_tointeger(L, 4);
         if (width > s->socket_width && width <= WIDTH_MAX)

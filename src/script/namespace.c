@@ -221,6 +221,25 @@ static int l_use(lua_State *L)
     return 0;
 }
 
+/* namespace_configure(namespace, options) */
+static int l_configure(lua_State *L)
+{
+    struct script *s = script_of(L);
+    struct nsp *n = check_namespace(s, L, 1);
+    struct encoder *e = encoder_take(s, L);
+    char why[ATR_WHY_BYTES];
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    e->plain = true;
+    int err = encode_value(e, L, 2);
+    e->plain = false;
+    if (err)
+        return encode_raise(e, L);
+    if (atr_namespace_configure(n->handle, encoder_data(e).json, why) < 0)
+        return script_error(L, "%s", why);
+    return 0;
+}
+
 /* --- Dynamic namespaces --- */
 
 static int match_entry(lua_State *L)
@@ -319,4 +338,5 @@ void namespace_open(lua_State *L, struct script *s, int core)
     lua_setfield(L, core, "namespace_type");
     core_add(L, s, core, "namespace", l_namespace);
     core_add(L, s, core, "namespace_use", l_use);
+    core_add(L, s, core, "namespace_configure", l_configure);
 }

@@ -39,6 +39,7 @@ enum {
 
 struct task;
 struct nsp;
+struct source_kind;
 
 /* What registrations that cannot be taken back point to. Lives for ever; script is NULL once the
  * script was closed. */
@@ -66,6 +67,12 @@ struct callbacks {
     int any_outgoing; /* (socket, name, ...) */
 };
 
+/* The client whose event or message is being handled (pace.h); kind NULL: nobody's. */
+struct source {
+    const struct source_kind *kind;
+    atr_ref ref;
+};
+
 struct script {
     atr_app *app;
     atr_io *io; /* NULL until asked for */
@@ -88,8 +95,9 @@ struct script {
     unsigned deep;        /* tasks on the stack */
     struct task *idle;    /* for reuse */
     unsigned idle_count;
-    struct list tasks;   /* all */
-    struct list pending; /* of struct pending */
+    struct list tasks;    /* all */
+    struct source source; /* of tasks that are started now */
+    struct list pending;  /* of struct pending */
 
     /* Values. */
     struct value_types types;
@@ -115,6 +123,7 @@ struct script {
     int allow_ref;                          /* allowRequest */
     int names_ref;                          /* event name to number */
     unsigned name_count;
+    bool drains; /* somebody listens to "drain" of a socket */
 
     struct id_table timers; /* of struct script_timer */
     struct list databases;  /* of struct database */

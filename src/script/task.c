@@ -102,13 +102,16 @@ static void resume(struct task *t, int nargs)
 {
     struct script *s = t->script;
     struct task *outer = s->running;
+    struct source source = s->source;
 
+    s->source = t->source;
     t->waiting = false;
     s->running = t;
     s->deep++;
     int status = lua_resume(t->L, nargs);
     s->deep--;
     s->running = outer;
+    s->source = source;
     if (status == 0) {
         task_done(t);
     } else if (status != LUA_YIELD) {
@@ -130,6 +133,7 @@ void task_start_with(struct script *s, lua_State *L, int nargs,
     } else {
         t = task_new(s, L);
     }
+    t->source = s->source;
     t->on_done = on_done;
     t->id = id;
     t->ref = ref;

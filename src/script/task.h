@@ -25,6 +25,7 @@ struct task {
     void (*on_done)(struct task *t, bool ok);
     uint64_t id; /* for on_done: a decision or a request */
     int ref;     /* for on_done: a value in the registry */
+    struct source source;
 };
 
 /* Runs the function below nargs arguments at the top of L (which belongs to the innermost protected
@@ -48,7 +49,7 @@ struct pending {
     struct list link;      /* in script->pending; self-linked once the script was closed */
     struct script *script; /* NULL: the script was closed */
     struct task *task;     /* who waits; NULL: fn is called */
-    int fn;                /* in the registry */
+    int fn;                /* in the registry; of a send that waits: its result */
     bool errors;           /* fn wants the error first */
     atr_ref timer;         /* of a sleep */
 };

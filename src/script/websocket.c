@@ -14,8 +14,8 @@
 #include "base/utf8.h"
 #include "script/bytes.h"
 #include "script/namespace.h"
+#include "script/pace.h"
 #include "script/request.h"
-#include "script/task.h"
 
 /* What the options' functions are called, in this order; refs into the registry. */
 enum { ON_OPEN, ON_MESSAGE, ON_CLOSE, ON_DRAIN, ON_PONG, ALLOW, FUNCTIONS };
@@ -114,13 +114,27 @@ static int message_entry(lua_State *L)
     return 0;
 }
 
+static void read_on(const struct source_kind *kind, atr_app *app, atr_ref ref, bool on)
+{
+    atr_ws *ws = atr_ws_find(app, ref);
+
+    (void)kind;
+    if (ws)
+        (on ? atr_ws_resume : atr_ws_pause)(ws);
+}
+
 static void on_message(void *user, atr_ws *ws, atr_str data, int binary)
 {
+    static const struct source_kind source = { read_on };
     struct endpoint *e = user;
     struct news n = { .endpoint = e, .ws = ws, .data = data, .binary = binary };
+    struct script *s = e->door->script;
 
-    if (e->door->script && place_of(ws))
-        (void)script_enter(e->door->script, e->message, &n);
+    if (!s || !place_of(ws))
+        return;
+    struct source before = source_set(s, &source, atr_ws_ref(ws));
+    (void)script_enter(s, e->message, &n);
+    s->source = before;
 }
 
 static int close_entry(lua_State *L)
@@ -271,16 +285,21 @@ static atr_str check_message(struct script *s, lua_State *L, int idx, int *binar
     return data;
 }
 
-/* websocket_send(ws, string or bytes[, binary]): whether it was queued */
+static atr_str opt_key(lua_State *L, int idx)
+{
+    return lua_isnoneornil(L, idx) ? (atr_str){ 0 } : check_atr_str(L, idx);
+}
+
+/* websocket_send(ws, string or bytes[, binary[, key]]): whether it was queued */
 static int l_send(lua_State *L)
 {
     struct script *s = script_of(L);
     atr_ws *ws = check_ws(s, L);
     int binary;
-    atr_str data = check_message(s, L, 2, &binary);
+    atr_str data = check_message(s, L, 2, &binary), key = opt_key(L, 4);
 
-    lua_pushboolean(L, ws && atr_ws_send(ws, data, binary) == 0);
-    return 1;
+    lua_pushboolean(L, ws && atr_ws_send_key(ws, data, binary, key) == 0);
+    return ws ? pace(L, s) : 1;
 }
 
 static int l_ping(lua_State *L)
@@ -330,18 +349,19 @@ static int l_unsubscribe(lua_State *L)
     return 1;
 }
 
-/* websocket_publish(ws or nil, channel, string or bytes[, binary]): to how many, ws left out */
+/* websocket_publish(ws or nil, channel, string or bytes[, binary[, key]]): to how many, ws left out
+ */
 static int l_publish(lua_State *L)
 {
     struct script *s = script_of(L);
     atr_ws *except = lua_isnoneornil(L, 1) ? NULL : check_ws(s, L);
     atr_str channel = check_atr_str(L, 2);
     int binary;
-    atr_str data = check_message(s, L, 3, &binary);
-    int64_t count = atr_publish(s->app, channel, data, binary, except);
+    atr_str data = check_message(s, L, 3, &binary), key = opt_key(L, 5);
+    int64_t count = atr_publish_key(s->app, channel, data, binary, key, except);
 
     lua_pushnumber(L, count < 0 ? 0 : (lua_Number)count);
-    return 1;
+    return pace(L, s);
 }
 
 static int l_channel_count(lua_State *L)

@@ -35,8 +35,12 @@ static struct hub_target hub_target_of(const struct sio_target *t)
 /* One packet to many, in each of the forms that they want: made when the first of them comes. */
 struct cast {
     struct sio_server *io;
+    const struct sio_namespace *nsp;
     struct sio_outgoing packet;
     struct sio_frames frames[SIO_FORMS];
+    struct parcel parcels[SIO_FORMS]; /* of frames */
+    const struct pressure_policy *policy;
+    str key;            /* of parcels */
     int err[SIO_FORMS]; /* negative: it cannot be had in that form */
     struct sio_stamp stamp;
     bool is_volatile;
@@ -60,6 +64,8 @@ static bool cast_encode(struct cast *c, enum sio_form form)
     } else {
         c->err[form] = sio_encode_again(c->io, texts, form, f);
     }
+    if (c->err[form] == 0)
+        c->parcels[form] = sio_parcel(c->nsp, f, c->packet.id, c->key);
     return c->err[form] == 0;
 }
 
@@ -77,7 +83,7 @@ static inline void cast_to(struct cast *c, struct sio_socket *s)
     if (f->count == 0 && !cast_encode(c, s->form))
         return;
     /* A queue that overflows ends its session from the loop, not while the hub is walked. */
-    if (eio_session_send(&s->client->session, f->msgs, f->count) == 0)
+    if (eio_session_send_parcel(&s->client->session, &c->parcels[s->form], c->policy) == 0)
         c->sent++;
 }
 
@@ -121,6 +127,9 @@ static void cast_start(struct cast *c, struct sio_namespace *n, const struct sio
                        const struct sio_data *data, int64_t id)
 {
     c->io = n->server;
+    c->nsp = n;
+    c->policy = sio_output(n);
+    c->key = sio_key(n, data, NULL);
     c->packet = (struct sio_outgoing){
         .type = SIO_EVENT, .nsp = n->name, .id = id, .data = data, .flags = t ? t->flags : 0
     };
@@ -199,6 +208,8 @@ void sio_cast_received(struct sio_namespace *n, const struct sio_target *t, stru
     for (size_t i = 0; i < f->count; i++)
         f->msgs[i]->incompressible = (t->flags & SIO_NO_COMPRESS) != 0;
     c.frames[SIO_FORM_TEXT] = *f;
+    c.key = sio_key(n, NULL, f);
+    c.parcels[SIO_FORM_TEXT] = sio_parcel(n, f, SIO_NO_ID, c.key);
     hub_each(&n->hub, &target, cast_to_member, &c);
     for (int i = SIO_FORM_TEXT + 1; i < SIO_FORMS; i++) {
         if (c.frames[i].count)

@@ -140,6 +140,39 @@ void sio_frames_free(struct sio_frames *f)
         mem_free(f->msgs);
 }
 
+/* The first element of an event's array, as it stands in the packet's text. */
+static str event_in(const struct msg *m, const struct sio_namespace *n)
+{
+    str text = msg_payload(m);
+    ptrdiff_t name = n->name.n > 1 ? str_search(text, n->name) : -1, array;
+
+    if (name >= 0) /* it may hold a bracket */
+        text = str_n(text.p + name + n->name.n, text.n - (size_t)name - n->name.n);
+    array = str_find(text, '[');
+    return array < 0 ? (str){ 0 } : json_at(str_n(text.p + array, text.n - (size_t)array), 0);
+}
+
+str sio_key(const struct sio_namespace *n, const struct sio_data *data,
+            const struct sio_frames *texts)
+{
+    if (sio_output(n)->overflow != OVERFLOW_KEEP_LATEST)
+        return (str){ 0 };
+    if (data)
+        return json_at(data->json, 0);
+    return texts ? event_in(texts->msgs[0], n) : (str){ 0 };
+}
+
+struct parcel sio_parcel(const struct sio_namespace *n, const struct sio_frames *f, int64_t id,
+                         str key)
+{
+    struct parcel p = parcel_of(f->msgs, f->count);
+
+    p.droppable = id == SIO_NO_ID;
+    p.space = n->number;
+    p.key = key;
+    return p;
+}
+
 int sio_send(struct sio_client *c, const struct sio_outgoing *p)
 {
     struct sio_server *io = sio_client_server(c);
@@ -153,7 +186,12 @@ int sio_send(struct sio_client *c, const struct sio_outgoing *p)
     }
     if ((err = sio_encode(io, p, sio_client_form(c), &f)) < 0)
         return err;
-    err = eio_session_send(&c->session, f.msgs, f.count);
+    if (p->of) {
+        struct parcel parcel = sio_parcel(p->of, &f, p->id, sio_key(p->of, p->data, NULL));
+        err = eio_session_send_parcel(&c->session, &parcel, sio_output(p->of));
+    } else {
+        err = eio_session_send(&c->session, f.msgs, f.count);
+    }
     sio_frames_free(&f);
     return err;
 }

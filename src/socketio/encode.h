@@ -27,6 +27,7 @@ struct sio_frames {
 /* A packet to be. type is the one without attachments: SIO_EVENT, SIO_ACK, ... */
 struct sio_outgoing {
     enum sio_type type;
+    const struct sio_namespace *of; /* of an event: its policy applies; else NULL */
     str nsp;
     int64_t id;                  /* SIO_NO_ID: none */
     const struct sio_data *data; /* NULL: none */
@@ -42,6 +43,19 @@ int sio_encode(struct sio_server *io, const struct sio_outgoing *p, enum sio_for
 int sio_encode_again(struct sio_server *io, const struct sio_frames *texts, enum sio_form form,
                      struct sio_frames *f) MUST_CHECK;
 void sio_frames_free(struct sio_frames *f);
+
+static inline const struct pressure_policy *sio_output(const struct sio_namespace *n)
+{
+    return n->output ? n->output : &n->server->engine.options.output;
+}
+/* What an event replaces where the policy keeps the latest of each name: the name as it stands in
+ * data or, where that is NULL, in the packet's text. */
+str sio_key(const struct sio_namespace *n, const struct sio_data *data,
+            const struct sio_frames *texts);
+/* The parcel of an event for sending it under the namespace's policy. An event that is to be
+ * acknowledged is never dropped: somebody waits for the answer. */
+struct parcel sio_parcel(const struct sio_namespace *n, const struct sio_frames *f, int64_t id,
+                         str key);
 
 /* Encodes and sends to one. ATR_ECLOSED, and as sio_encode(). */
 int sio_send(struct sio_client *c, const struct sio_outgoing *p);

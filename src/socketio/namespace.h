@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "hub/hub.h"
 
+struct pressure_policy;
 struct sio_recovery;
 struct sio_server;
 struct sio_socket;
@@ -32,10 +33,13 @@ struct sio_namespace {
     uint32_t population;           /* sockets, connecting ones included */
     int64_t next_ack;              /* one counter for sockets and broadcasts */
     struct sio_recovery *recovery; /* recovery.h; NULL: off */
-    uint64_t number;               /* of all that the server ever made */
-    struct sio_namespace *parent;  /* NULL unless a dynamic child */
-    void *matcher;                 /* of a parent; else NULL */
-    struct list link;              /* in server->parents, or in the parent's children */
+    /* What becomes of its events when a connection is backed up; NULL: as the engine's options say.
+     * The owner's. */
+    const struct pressure_policy *output;
+    uint64_t number;              /* of all that the server ever made */
+    struct sio_namespace *parent; /* NULL unless a dynamic child */
+    void *matcher;                /* of a parent; else NULL */
+    struct list link;             /* in server->parents, or in the parent's children */
     struct list children;
     uint8_t watch_outgoing, watch_rooms; /* SIO_WATCH_*; rooms: by sio_namespace_watch_rooms() */
     bool is_parent;

@@ -275,8 +275,9 @@ static void send_missed(void *arg, struct msg *const *msgs, size_t n)
     struct sio_frames texts = { .msgs = (struct msg **)(uintptr_t)msgs, .count = n }, f;
 
     m->packets++;
+    /* No policy drops it; a full queue ends the session. */
     if (sio_client_form(m->to) == SIO_FORM_TEXT) {
-        (void)eio_session_send(&m->to->session, msgs, n); /* a full queue ends the session */
+        (void)eio_session_send(&m->to->session, msgs, n);
     } else if (sio_encode_again(sio_client_server(m->to), &texts, SIO_FORM_MSGPACK, &f) == 0) {
         (void)eio_session_send(&m->to->session, f.msgs, f.count);
         sio_frames_free(&f);
@@ -357,7 +358,7 @@ static bool can_catch_up(struct sio_record *rec, str offset)
     if (!holds(rec))
         return false;
     count_all_missed(rec, &m);
-    return m.bytes < server_of(rec)->engine.options.queue_bytes_max / 2 &&
+    return m.bytes < server_of(rec)->engine.options.output.bytes_max / 2 &&
            m.packets < EIO_MSGS_MAX / 2;
 }
 

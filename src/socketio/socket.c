@@ -266,10 +266,16 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
     struct sio_server *io = s->nsp->server;
     struct hub_audience to = { .only = sio_socket_id(s) };
     struct sio_outgoing p = {
-        .type = SIO_EVENT, .nsp = s->nsp->name, .id = SIO_NO_ID, .data = data, .flags = flags
+        .type = SIO_EVENT,
+        .of = s->nsp,
+        .nsp = s->nsp->name,
+        .id = SIO_NO_ID,
+        .data = data,
+        .flags = flags,
     };
     struct sio_stamp stamp;
     struct sio_frames f;
+    struct parcel parcel;
     int err;
 
     sio_stamp_make(s->nsp, s, flags, &stamp);
@@ -286,7 +292,8 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
         sio_frames_free(&f);
         return sio_send(s->client, &p);
     }
-    err = eio_session_send(&s->client->session, f.msgs, f.count);
+    parcel = sio_parcel(s->nsp, &f, SIO_NO_ID, sio_key(s->nsp, data, NULL));
+    err = eio_session_send_parcel(&s->client->session, &parcel, sio_output(s->nsp));
     sio_frames_free(&f);
     return err;
 }
@@ -294,7 +301,12 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
 static int send_now(struct sio_socket *s, const struct sio_data *data, unsigned flags, int64_t id)
 {
     struct sio_outgoing p = {
-        .type = SIO_EVENT, .nsp = s->nsp->name, .id = id, .data = data, .flags = flags
+        .type = SIO_EVENT,
+        .of = s->nsp,
+        .nsp = s->nsp->name,
+        .id = id,
+        .data = data,
+        .flags = flags,
     };
 
     if (s->recoverable && id == SIO_NO_ID)

@@ -22,7 +22,7 @@ async function scrape(url) {
       assert.ok(!families.has(type[1]), `${type[1]} stands twice`);
       families.set(type[1], type[2]);
     } else if (!/^# HELP \S+ .+$/u.test(line)) {
-      const sample = /^([a-z_]+)(\{[a-z_]+="[^"]*"\})? (\S+)$/u.exec(line);
+      const sample = /^([a-z_]+)(\{[a-z_]+="[^"]*"(?:,[a-z_]+="[^"]*")*\})? (\S+)$/u.exec(line);
       assert.ok(sample, line);
       const family = sample[1].replace(/_(bucket|sum|count)$/u, "");
       assert.ok(families.has(sample[1]) || families.get(family) === "histogram", line);

@@ -10,6 +10,7 @@ local socket = {
   on = core.on,
   once = core.once,
   off = core.off,
+  bufferedAmount = core.engine_buffered,
 }
 core.engine_socket_type.__name = "atrium.engine.socket"
 core.class(core.engine_socket_type, socket, {
@@ -17,7 +18,6 @@ core.class(core.engine_socket_type, socket, {
     return { name = core.engine_transport(self) }
   end,
   protocol = core.engine_protocol,
-  bufferedAmount = core.engine_buffered,
   readyState = function(self)
     return self[1] and "open" or "closed"
   end,

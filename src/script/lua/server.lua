@@ -36,6 +36,13 @@ function namespace:use(fn)
   core.namespace_use(self, fn)
   return self
 end
+function namespace:configure(options)
+  if type(options) ~= "table" then
+    error("configure: a table of options expected, got " .. type(options), 2)
+  end
+  core.namespace_configure(self, options)
+  return self
+end
 function namespace:listenerCount(event)
   return #core.listeners(self, event)
 end

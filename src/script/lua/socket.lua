@@ -215,6 +215,7 @@ local socket = {
   removeListener = core.off,
   removeAllListeners = core.off,
   listeners = core.listeners,
+  bufferedAmount = core.buffered,
 }
 
 function socket:listenerCount(event)
@@ -306,6 +307,8 @@ local function deliver(self, ack, event, count)
   end
   if not core.connected(self) then
     return -- it left while its middleware waited
+  elseif event[1] == "drain" then
+    return -- told by us: a client cannot pretend it
   end
   core.emit_local(self, tostring(event[1]), unpack(event, 2, count))
 end

@@ -53,6 +53,6 @@ function core.websocket(path, options)
   open(path, functions, plain)
 end
 
-function core.publish(channel, data, binary)
-  return publish(nil, channel, data, binary)
+function core.publish(channel, data, binary, key)
+  return publish(nil, channel, data, binary, key)
 end

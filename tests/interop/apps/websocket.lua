@@ -110,7 +110,7 @@ serve("/drop", { maxBufferedBytes = 65536, overflow = "drop", onDrain = function
 local errors = atrium.array {}
 for _, bad in ipairs {
   { "no-slash", {} }, { "/x", { maxPayload = 0 } }, { "/x", { nonsense = 1 } }, { "/x", { onMesage = function() end } },
-  { "/x", { protocols = { "a b" } } }, { "/x", { overflow = "block" } }, { "/x", { onOpen = 3 } }, { "/x" },
+  { "/x", { protocols = { "a b" } } }, { "/x", { overflow = "panic" } }, { "/x", { onOpen = 3 } }, { "/x" },
 } do
   local ok, message = pcall(atrium.websocket, bad[1], bad[2])
   table.insert(errors, ok and atrium.null or message)

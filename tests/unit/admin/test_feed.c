@@ -172,7 +172,7 @@ static void a_slow_administrator_misses_and_catches_up(void **state)
 
 static void small_queue(struct sio_options *o)
 {
-    o->engine.queue_bytes_max = 4096;
+    o->engine.output.bytes_max = 4096;
 }
 
 /* The list of sockets ends where the queue would; the connection lives. */

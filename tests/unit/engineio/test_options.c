@@ -34,7 +34,7 @@ static void defaults_are_those_of_node(void **state)
     assert_str(o.cookie.same_site, "Lax");
     assert_true(o.cookie.http_only);
     assert_false(o.cookie.secure);
-    assert_true(o.queue_bytes_max > o.message_bytes_max);
+    assert_true(o.output.bytes_max > o.message_bytes_max);
 }
 
 TEST_MAIN(cmocka_unit_test(defaults_are_those_of_node))

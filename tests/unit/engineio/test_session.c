@@ -296,7 +296,7 @@ static void the_heartbeat_survives_an_upgrade(void **state)
 
 static void small_queue(struct eio_options *o)
 {
-    o->queue_bytes_max = 64 * 1024;
+    o->output.bytes_max = 64 * 1024;
 }
 
 static void writable_means_it_would_leave_at_once(void **state)
@@ -393,7 +393,7 @@ static void a_polling_queue_is_bounded(void **state)
 
 static void wide_queue(struct eio_options *o)
 {
-    o->queue_bytes_max = UINT32_MAX;
+    o->output.bytes_max = UINT32_MAX;
 }
 
 /* Many tiny messages are bounded by their number. */

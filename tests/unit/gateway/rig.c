@@ -44,7 +44,7 @@ static void on_message(struct gateway_conn *c, bool binary, uint8_t *data, size_
     struct rig *g = rig_of(c);
 
     if (g->echo) {
-        (void)gateway_conn_send(c, str_n(data, n), binary);
+        (void)gateway_conn_send(c, str_n(data, n), binary, STR(""));
         return;
     }
     buf_add(&g->log, binary ? STR("binary:") : STR("text:"));
@@ -61,7 +61,7 @@ static void on_close(struct gateway_conn *c, unsigned code, str reason)
 {
     struct rig *g = rig_of(c);
 
-    assert_int_equal(gateway_conn_send(c, STR("too late"), false), ATR_ECLOSED);
+    assert_int_equal(gateway_conn_send(c, STR("too late"), false, STR("")), ATR_ECLOSED);
     assert_int_equal(gateway_conn_ping(c, STR("")), ATR_ECLOSED);
     assert_int_equal(gateway_conn_close(c, 1000, STR("")), ATR_ECLOSED);
     assert_int_equal(gateway_subscribe(c, STR("late")), ATR_ECLOSED);
@@ -117,6 +117,15 @@ void rig_settle(struct rig *g)
 {
     for (int i = 0; i < SETTLE_TURNS; i++)
         assert_int_equal(loop_turn(&g->loop, 0), 0);
+}
+
+int rig_stall(struct gateway_conn *c, str data)
+{
+    int sent = 0;
+
+    for (; !c->pressed || !c->ws.stream->blocked; sent++)
+        assert_int_equal(gateway_conn_send(c, data, true, STR("")), 0);
+    return sent;
 }
 
 bool rig_logged(const struct rig *g, const char *text)

@@ -46,6 +46,9 @@ void rig_open(struct rig *g, const struct gateway_options *o, bool asking);
 void rig_close(struct rig *g);
 void rig_settle(struct rig *g);
 void rig_await(struct rig *g, const char *text); /* turns until the log holds text */
+/* Sends data over and over until the kernel refuses some and the connection is backed up. Returns
+ * how often. */
+int rig_stall(struct gateway_conn *c, str data);
 bool rig_logged(const struct rig *g, const char *text);
 
 void client_open(struct client *c, struct rig *g);

@@ -200,7 +200,7 @@ static void does_things_to_many(void **state)
 
 static void narrow(struct sio_options *o)
 {
-    o->engine.queue_bytes_max = 300000;
+    o->engine.output.bytes_max = 300000;
 }
 
 /* One who does not read is cut off while a broadcast goes on; the others hear all of it. */

@@ -390,7 +390,7 @@ static void leaving_may_cascade(void **state)
 
 static void narrow(struct sio_options *o)
 {
-    o->engine.queue_bytes_max = 300000;
+    o->engine.output.bytes_max = 300000;
 }
 
 /* A client that does not read is cut off, which its sockets are told once. */
