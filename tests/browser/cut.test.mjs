@@ -5,6 +5,7 @@ import { Person, closeEveryone, launch } from "./support/browser.mjs";
 import { client as connect, closeClients, once, say, sayAll } from "./support/client.mjs";
 import { closeProxies, openProxy } from "./support/proxy.mjs";
 import { startServer } from "./support/server.mjs";
+import { until } from "../interop/support/wait.mjs";
 
 let server, browser;
 
@@ -148,6 +149,7 @@ test("the same clientOffset is one message per author, whoever else uses it", as
   assert.ok(first.ok && second.ok && other.ok);
   assert.equal(second.id, first.id);
   assert.notEqual(other.id, first.id);
+  await until(() => ada.live.length > 1, "Bob's message");          /* on another connection than his acknowledgement */
   assert.deepEqual(ada.live.map((m) => m.text), ["one", "two"]);
 });
 
