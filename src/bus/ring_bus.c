@@ -173,7 +173,8 @@ static int ring_publish_note(struct bus *b, const struct bus_note *n, uint64_t *
     int err;
 
     ASSERT(!r->delivering);
-    ASSERT(n->head.n <= BUS_HEAD_MAX);
+    if (n->head.n > BUS_HEAD_MAX)
+        return ATR_ELIMIT;
     if (note.part_count > FEW)
         parts = mem_alloc(note.part_count * sizeof *parts);
     parts[0] = str_n(&head_n, sizeof head_n);

@@ -42,7 +42,7 @@ enum bus_kinds {
 /* To be published. */
 struct bus_note {
     uint16_t kind, to; /* to: a node's number, or BUS_TO_ALL */
-    str head;          /* at most BUS_HEAD_MAX */
+    str head;          /* of more than BUS_HEAD_MAX bytes the note is too large */
     const str *parts;  /* of the body */
     size_t part_count;
     /* When not NULL: writes the note's number into its body, at that byte of it, before anybody

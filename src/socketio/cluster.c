@@ -192,7 +192,7 @@ int sio_cluster_publish(struct sio_namespace *n, uint16_t kind, const struct sio
     note.parts = parts;
     note.part_count = 1 + f->count;
     note.stamp_at = c->front.len + stamp_at;
-    err = note.head.n > BUS_HEAD_MAX ? ATR_ELIMIT : bus_publish(c->exchange->bus, &note, number);
+    err = bus_publish(c->exchange->bus, &note, number);
     if (parts != few)
         mem_free(parts);
     return err;

@@ -314,6 +314,12 @@ static void test_too_large(void **state)
     (void)state;
     assert_int_equal(bus_publish(nodes[0].bus, &note, &number), ATR_ELIMIT);
     assert_int_equal(number, 7);
+    part.n = 1;
+    note.head = str_n(huge, BUS_HEAD_MAX + 1);
+    assert_int_equal(bus_publish(nodes[0].bus, &note, &number), ATR_ELIMIT);
+    assert_int_equal(number, 7);
+    turn_all(2);
+    assert_int_equal(nodes[1].heard_count, 0);
     mem_free(huge);
 }
 
