@@ -186,7 +186,8 @@ static void on_hello(struct peer *q, str data, const int *fds, size_t fd_count)
         peer_drop(old);
         p->by_slot[h.slot] = q;
     }
-    p->events->on_peer(p->user, q->slot, q->generation, true);
+    p->events->on_peer(p->user, h.slot, h.generation, true);
+    peers_ring(p, h.slot); /* while it was unknown nobody did */
     return;
 wrong:
     for (size_t i = 0; i < fd_count; i++)

@@ -5,6 +5,7 @@
 #include "cluster/peers.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -137,6 +138,33 @@ static void test_meets_and_hands_over(void **state)
     waitpid(pid, &status, 0);
 }
 
+/* What was published before its hello was read rang no bell of it, so its hello does. */
+static void test_wakes_who_is_new(void **state)
+{
+    static const struct peers_events quiet = { on_peer, NULL, on_message };
+    static struct loop other_loop;
+    static struct board other_board;
+    static struct peers other;
+    struct pollfd bell = { .events = POLLIN };
+    char why[ATR_WHY_MAX];
+
+    (void)state;
+    assert_int_equal(loop_init(&other_loop), 0);
+    assert_int_equal(board_open(&other_board, fcntl(board_fd, F_DUPFD_CLOEXEC, 0), why), 0);
+    assert_int_equal(
+        peers_open(&other, &other_loop, &other_board, folder, 0, &quiet, NULL, why), 0);
+    assert_true(board_sleep(&other_board, other.slot, ring_last(&other_board.ring)));
+    turn_until(&came, 1);
+    bell.fd = other.bell;
+    assert_int_equal(poll(&bell, 1, 0), 1);
+    assert_int_equal(atomic_load(&board.slots[other.slot].asleep), 0);
+    peers_close(&other);
+    (void)loop_turn(&other_loop, 0);
+    board_close(&other_board);
+    loop_fini(&other_loop);
+    turn_until(&went, 1);
+}
+
 /* Its homes are now served by who noticed; its slot is free. */
 static void test_the_killed_are_inherited(void **state)
 {
@@ -206,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_meets_and_hands_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_wakes_who_is_new, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_killed_are_inherited, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_newcomers_find_the_dead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strangers_are_sent_away, set_up, tear_down),
