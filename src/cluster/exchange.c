@@ -105,7 +105,13 @@ void exchange_add(struct exchange *x, const struct exchange_user *u)
 void exchange_remove(struct exchange *x, uint16_t first)
 {
     for (size_t i = 0; i < x->user_count; i++) {
-        if (x->users[i].first == first)
-            x->users[i] = x->users[--x->user_count];
+        struct exchange_user u = x->users[i];
+
+        if (u.first != first)
+            continue;
+        x->users[i] = x->users[--x->user_count];
+        if (x->bus)
+            requests_drop(&x->requests, u.first, u.count);
+        return;
     }
 }

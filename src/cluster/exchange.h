@@ -35,6 +35,7 @@ void exchange_init(struct exchange *x, struct loop *loop);
 void exchange_use(struct exchange *x, struct bus *bus);
 void exchange_fini(struct exchange *x); /* ends open requests; the bus still is there */
 void exchange_add(struct exchange *x, const struct exchange_user *u);
+/* Ends what it has asked, with ATR_ECLOSED. */
 void exchange_remove(struct exchange *x, uint16_t first);
 
 #endif

@@ -28,6 +28,7 @@ struct request {
     struct requests *in;
     struct list link;
     uint64_t id;
+    uint16_t what;
     const struct request_events *events;
     void *user;
     struct timer timeout;
@@ -110,6 +111,7 @@ int request_ask(struct requests *q, uint16_t to, uint16_t what, str question, ui
     q->bus->ops->nodes(q->bus, gather, &g);
     r = g.r;
     r->in = q;
+    r->what = what;
     r->events = events;
     r->user = user;
     r->waiting = r->count;
@@ -246,6 +248,24 @@ void requests_init(struct requests *q, struct bus *bus, struct loop *loop,
     list_init(&q->asked);
     list_init(&q->inbox);
     loop_job_init(&q->job, run);
+}
+
+void requests_drop(struct requests *q, uint16_t first, uint16_t count)
+{
+    struct list *at, *next, ending;
+
+    list_init(&ending);
+    list_each(at, next, &q->asked)
+    {
+        uint16_t what = container_of(at, struct request, link)->what;
+
+        if (what < first || what - first >= count)
+            continue;
+        list_remove(at);
+        list_append(&ending, at);
+    }
+    while (!list_empty(&ending))
+        request_end(container_of(ending.next, struct request, link), ATR_ECLOSED);
 }
 
 void requests_fini(struct requests *q)

@@ -54,6 +54,8 @@ struct requests {
 void requests_init(struct requests *q, struct bus *bus, struct loop *loop,
                    const struct request_handler *handler, void *user);
 void requests_fini(struct requests *q); /* open ones end with ATR_ECLOSED, before it returns */
+/* Ends those about `first` and the count - 1 kinds behind it in the same way: who asked goes. */
+void requests_drop(struct requests *q, uint16_t first, uint16_t count);
 
 /* Asks `to`, a node's number, or everybody else with BUS_TO_ALL. The question is copied. Returns 0,
  * and then on_end is called once; or what the bus says. Nobody there: it ends at once (from the

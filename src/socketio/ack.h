@@ -37,7 +37,7 @@ void sio_question_counted(struct sio_server *io, const struct sio_question_key *
 /* One of them has answered; data NULL: it has left without. */
 void sio_question_heard(struct sio_server *io, const struct sio_question_key *key,
                         struct bus_node node, const struct sio_data *data);
-/* A node has gone: its clients will not answer any more. */
+/* A node has gone: its clients will not answer any more, and what it asked is of no interest. */
 void sio_questions_lost(struct sio_server *io, struct bus_node node);
 /* Asks the clients here for another node, which is told of each answer. Returns how many were
  * asked. */

@@ -107,6 +107,8 @@ static int ask(struct sio_namespace *n, uint16_t what, const struct sio_target *
 
     if (!c)
         return ask_nobody(n->server, fn, user);
+    if (n->server->closing) /* what is open ends with the server */
+        return ATR_ECLOSED;
     k = mem_zalloc(sizeof *k);
     *k = (struct collecting){ .fn = fn, .user = user, .lists = lists };
     sio_cluster_write(c, n, t);

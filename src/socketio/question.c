@@ -347,6 +347,8 @@ void sio_questions_lost(struct sio_server *io, struct bus_node node)
     struct sio_question *q;
 
     for (uint32_t at = 0; (q = map_next(&io->questions, &at));) {
+        if (q->for_other && bus_same_node(q->asker.node, node))
+            loop_defer(io->engine.loop, &q->ended); /* there is nobody to tell */
         for (uint32_t i = 0; i < q->owed_count; i++) {
             if (!bus_same_node(q->owed[i].node, node) || q->owed[i].answers <= 0)
                 continue;

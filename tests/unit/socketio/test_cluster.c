@@ -232,6 +232,18 @@ static void on_collected(void *user, int err, const struct sio_collected *all)
         strncat(g->text, all->items[i].json.p, all->items[i].json.n);
 }
 
+static void on_answers(void *user, int err, const struct sio_answers *all)
+{
+    struct got *g = user;
+
+    g->calls++;
+    g->err = err;
+    g->count = all->count;
+    g->expected = all->expected;
+    for (size_t i = 0; i < all->count; i++)
+        strncat(g->text, all->items[i].json.p, all->items[i].json.n);
+}
+
 static void test_asks_servers(void **state)
 {
     struct got g = { 0 };
@@ -285,16 +297,24 @@ static void test_a_server_that_goes_is_missing(void **state)
     assert_int_equal(g.missing, 2);
 }
 
-static void on_answers(void *user, int err, const struct sio_answers *all)
+/* The exchange outlives a server, whose questions end with it; nothing is asked any more. */
+static void test_questions_end_with_their_server(void **state)
 {
-    struct got *g = user;
+    struct got g = { 0 };
 
-    g->calls++;
-    g->err = err;
-    g->count = all->count;
-    g->expected = all->expected;
-    for (size_t i = 0; i < all->count; i++)
-        strncat(g->text, all->items[i].json.p, all->items[i].json.n);
+    (void)state;
+    nodes[1].rig.hold = nodes[2].rig.hold = true; /* nobody answers */
+    assert_int_equal(sio_server_side_ask(main_of(0), DATA("[\"q\"]"), 60000, on_collected, &g), 0);
+    assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 60000, on_answers, &g), 0);
+    peer_close(&a);
+    sio_server_close(&nodes[0].rig.io);
+    assert_int_equal(sio_fetch(main_of(0), NULL, 0, on_collected, &g), ATR_ECLOSED);
+    sio_cluster_free(&nodes[0].rig.io);
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.err, ATR_ECLOSED);
+    assert_true(list_empty(&nodes[0].exchange.requests.asked));
+    nodes_settle();
+    assert_int_equal(g.calls, 2);
 }
 
 static void test_all_clients_acknowledge(void **state)
@@ -357,6 +377,22 @@ static void test_a_server_goes_before_its_clients_answer(void **state)
     assert_string_equal(g.text, "12");
 }
 
+/* Nobody is left to be told: what clients have not answered is forgotten. */
+static void test_the_asking_server_goes(void **state)
+{
+    struct got g = { 0 };
+
+    (void)state;
+    assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 0, on_answers, &g), 0);
+    nodes_settle();
+    assert_int_equal(nodes[1].rig.io.questions.count, 1);
+    peer_close(&a);
+    node_close(0);
+    nodes_settle();
+    assert_int_equal(nodes[1].rig.io.questions.count, 0);
+    assert_int_equal(nodes[2].rig.io.questions.count, 0);
+}
+
 static void test_nobody_to_acknowledge(void **state)
 {
     str r = STR("empty");
@@ -379,6 +415,8 @@ TEST_MAIN(TEST(test_everyone_hears), TEST(test_attachments_cross), TEST(test_eve
           TEST(test_joining_precedes_what_follows), TEST(test_listeners_of_rooms_are_told_later),
           TEST(test_disconnects_everywhere), TEST(test_events_between_servers),
           TEST(test_asks_servers), TEST(test_fetches_sockets_and_rooms),
-          TEST(test_a_server_that_goes_is_missing), TEST(test_all_clients_acknowledge),
+          TEST(test_a_server_that_goes_is_missing),
+          TEST(test_questions_end_with_their_server), TEST(test_the_asking_server_goes),
+          TEST(test_all_clients_acknowledge),
           TEST(test_clients_that_leave_do_not_acknowledge),
           TEST(test_a_server_goes_before_its_clients_answer), TEST(test_nobody_to_acknowledge))
