@@ -195,6 +195,14 @@ static int ring_publish_note(struct bus *b, const struct bus_note *n, uint64_t *
     return 0;
 }
 
+static uint64_t ring_catch_up(struct bus *b)
+{
+    struct ring_bus *r = ring_bus_of(b);
+
+    catch_up(r, ring_last(ring_of(r)), true);
+    return r->cursor;
+}
+
 static struct bus_node ring_self(const struct bus *b)
 {
     const struct ring_bus *r = container_of(b, struct ring_bus, base);
@@ -271,6 +279,7 @@ static const struct bus_ops ring_ops = {
     .publish = ring_publish_note,
     .self = ring_self,
     .nodes = ring_nodes,
+    .catch_up = ring_catch_up,
     .epoch = ring_epoch,
     .range = ring_range,
     .read = ring_read,

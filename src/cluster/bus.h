@@ -8,8 +8,8 @@
  * *ordered* has one order for all nodes, its own notes included: bus_publish() first lets the node
  * see whatever precedes, so that who then acts on its own note acts in that order.
  *
- * Callbacks of a bus run in the loop's inbox phase and inside bus_publish(). So they must not
- * publish, nor run application code: they queue output, or put the rest off to a job.
+ * Callbacks of a bus run in the loop's inbox phase and inside bus_publish() and bus_catch_up(). So
+ * they must not publish, nor run application code: they queue output, or put the rest off to a job.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -85,6 +85,9 @@ struct bus_ops { /* every slot is filled; no slot may block */
     struct bus_node (*self)(const struct bus *b);
     /* Calls fn for each other node that is here; fn returns false to stop. */
     void (*nodes)(const struct bus *b, bool (*fn)(void *arg, struct bus_node node), void *arg);
+    /* Lets the node see all that was published so far, as publishing does, and returns the number
+     * up to which it has; 0 without a history. */
+    uint64_t (*catch_up)(struct bus *b);
     /* Names the numbers of this bus, so that they are not taken for those of another; 0: the bus
      * keeps no history. */
     uint64_t (*epoch)(const struct bus *b);
@@ -102,6 +105,10 @@ struct bus_ops { /* every slot is filled; no slot may block */
 MUST_CHECK static inline int bus_publish(struct bus *b, const struct bus_note *n, uint64_t *number)
 {
     return b->ops->publish(b, n, number);
+}
+static inline uint64_t bus_catch_up(struct bus *b)
+{
+    return b->ops->catch_up(b);
 }
 static inline struct bus_node bus_self(const struct bus *b)
 {

@@ -49,6 +49,7 @@ static bool on_head(void *user, const struct bus_message *m)
 {
     struct sio_cluster *c = user;
 
+    c->told = m->number;
     if (c->io->closing || m->kind == SIO_NOTE_SENT || m->kind == SIO_NOTE_MOVED)
         return false; /* those are for the history */
     return m->kind == SIO_NOTE_ANSWERED || wants(c, m);
@@ -193,6 +194,8 @@ int sio_cluster_publish(struct sio_namespace *n, uint16_t kind, const struct sio
     note.part_count = 1 + f->count;
     note.stamp_at = c->front.len + stamp_at;
     err = bus_publish(c->exchange->bus, &note, number);
+    if (err == 0)
+        c->told = *number;
     if (parts != few)
         mem_free(parts);
     return err;

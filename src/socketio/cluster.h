@@ -52,6 +52,7 @@ struct sio_cluster {
     struct loop_job job;
     bool delivering;        /* inside a callback of the bus */
     uint64_t delivered;     /* the number of the note that is delivered */
+    uint64_t told;          /* clients here have had nothing of a later number */
     struct buf head, front; /* scratch of what is published: a head, and what begins the body */
     struct {
         uint64_t casts_out, casts_in, controls_in, malformed, missed;

@@ -19,12 +19,9 @@ static struct bus *bus_of(const struct sio_namespace *n)
     return n->server->cluster->exchange->bus;
 }
 
-uint64_t sio_history_last(const struct sio_namespace *n)
+uint64_t sio_history_seen(const struct sio_namespace *n)
 {
-    uint64_t first, last;
-
-    bus_of(n)->ops->range(bus_of(n), &first, &last);
-    return last;
+    return bus_catch_up(bus_of(n));
 }
 
 static bool no_body(void *arg, const struct bus_message *m)
@@ -196,13 +193,13 @@ void sio_history_missed(struct sio_namespace *n, uint64_t after, const struct hu
 {
     struct walk w = { .n = n, .reader = r, .out = out };
     struct bus *bus = bus_of(n);
-    uint64_t first, last;
+    uint64_t first, last, seen = sio_history_seen(n);
 
     *out = (struct sio_history_list){ 0 };
     bus->ops->range(bus, &first, &last);
     for (size_t i = 0; i < r->group_count; i++)
         enter(&w, r->groups[i]);
-    for (uint64_t i = last; i > after && i >= first; i--) {
+    for (uint64_t i = seen; i > after && i >= first; i--) {
         if (w.move_count)
             undo_moves(&w, i + 1);
         (void)bus->ops->read(bus, i, look, look_inside, &w);

@@ -20,7 +20,8 @@ static inline bool sio_has_history(const struct sio_server *io)
 
     return bus && bus->ops->epoch(bus) != 0;
 }
-uint64_t sio_history_last(const struct sio_namespace *n);
+/* The latest number, once all up to it has been sent to the clients here. */
+uint64_t sio_history_seen(const struct sio_namespace *n);
 /* As hub_stream_holds(). */
 bool sio_history_holds(const struct sio_namespace *n, uint64_t after, uint64_t since_ms);
 
@@ -30,7 +31,8 @@ struct sio_history_list {
     size_t count, cap;
     size_t bytes; /* of their bodies */
 };
-/* All after a number; as hub_stream_each(). Free with sio_history_list_free(). */
+/* All after a number, up to sio_history_seen(): the reader, if it is among the clients here by then,
+ * gets the rest as they do. As hub_stream_each(). Free with sio_history_list_free(). */
 void sio_history_missed(struct sio_namespace *n, uint64_t after, const struct hub_reader *r,
                         struct sio_history_list *out);
 void sio_history_list_free(struct sio_history_list *l);

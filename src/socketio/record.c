@@ -461,15 +461,23 @@ void sio_record_joined(struct sio_socket *s)
     rec->joined_ms = io->engine.loop->now_ms;
     if (!s->recovered) {
         rec->cursor = sio_recovery_last(rec->in);
-        sio_session_changed(rec);
         return;
     }
     send_all_missed(rec, &m);
-    note_moves(rec, s);
-    forget_rooms(rec);
-    sio_session_changed(rec);
     io->stats.recoveries++;
     io->stats.recovery_packets += m.packets;
+}
+
+void sio_record_entered(struct sio_socket *s)
+{
+    struct sio_record *rec = sio_record_of(s);
+
+    if (!rec)
+        return;
+    if (s->recovered)
+        note_moves(rec, s);
+    forget_rooms(rec);
+    sio_session_changed(rec);
 }
 
 /* --- Crossing servers --- */

@@ -104,7 +104,7 @@ static void make_epoch(struct sio_recovery *r)
 
 uint64_t sio_recovery_last(const struct sio_recovery *r)
 {
-    return r->shared ? sio_history_last(r->nsp) : r->stream.last;
+    return r->shared ? sio_history_seen(r->nsp) : r->stream.last;
 }
 
 void sio_recovery_start(struct sio_namespace *n)
@@ -186,6 +186,12 @@ enum sio_offset_kind sio_offset_read(const struct sio_recovery *r, str text, uin
 
 /* --- What is sent --- */
 
+/* The number of the latest packet that went to anybody here. */
+static uint64_t told(const struct sio_recovery *r)
+{
+    return r->shared ? r->nsp->server->cluster->told : r->stream.last;
+}
+
 /* Whoever is sent something now has all before. What is not kept says how far that goes; a socket
  * that is connecting has yet to be told what it missed. */
 void sio_stamp_make(const struct sio_namespace *n, const struct sio_socket *s, unsigned flags,
@@ -196,7 +202,7 @@ void sio_stamp_make(const struct sio_namespace *n, const struct sio_socket *s, u
     bool joining = rec && rec->state == SIO_RECORD_JOINING;
 
     out->keep = !(flags & SIO_VOLATILE) && !joining;
-    write_offset(r, joining ? rec->after : sio_recovery_last(r) + out->keep, out->text);
+    write_offset(r, joining ? rec->after : told(r) + out->keep, out->text);
 }
 
 /* Whom it went to, as others are told; the sender counts as an exception, by name. */

@@ -88,8 +88,11 @@ void sio_record_new(struct sio_recovery *r, struct sio_socket *s); /* of a new o
 struct sio_record *sio_record_claim(struct sio_namespace *n, struct sio_client *c, str auth);
 /* s becomes who the record says, in its rooms. */
 void sio_record_resume(struct sio_record *rec, struct sio_socket *s);
-/* s is about to be connected: sends what it missed. */
+/* s is about to be connected: sends what it missed. What is sent to its namespace from then on it
+ * must get, so it is in the hub before anything else is done. */
 void sio_record_joined(struct sio_socket *s);
+/* It is in the hub. */
+void sio_record_entered(struct sio_socket *s);
 /* s has lost its connection and is still in its rooms: if the reason is one to come back from, the
  * record waits for that. */
 void sio_record_save(struct sio_socket *s, const char *reason);

@@ -137,10 +137,11 @@ void sio_socket_accept(struct sio_socket *s)
     struct sio_server *io = n->server;
 
     ASSERT(s->state == SIO_SOCKET_CONNECTING);
-    s->state = SIO_SOCKET_CONNECTED;
     sio_record_joined(s); /* 2.6: what was missed goes before the reply */
+    s->state = SIO_SOCKET_CONNECTED;
     map_put(&n->by_id, sio_socket_id(s), s);
     hub_enter(&n->hub, &s->member);
+    sio_record_entered(s);
     io->stats.connects++;
     io->stats.sockets_open++;
     sio_client_joined(s->client);

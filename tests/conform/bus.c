@@ -232,6 +232,27 @@ static void test_publishing_catches_up(void **state)
     assert_string_equal(nodes[0].heard[0].text, "/second");
 }
 
+/* So has who asks for it. */
+static void test_catching_up(void **state)
+{
+    uint64_t number;
+
+    (void)state;
+    if (!nodes[0].bus->ops->epoch(nodes[0].bus)) {
+        assert_int_equal(bus_catch_up(nodes[0].bus), 0);
+        return;
+    }
+    say(0, BUS_TO_ALL, "", "first");
+    number = say(0, BUS_TO_ALL, "", "second");
+    assert_int_equal(bus_catch_up(nodes[1].bus), number);
+    assert_int_equal(nodes[1].heard_count, 2);
+    assert_int_equal(bus_catch_up(nodes[1].bus), number);
+    assert_int_equal(bus_catch_up(nodes[0].bus), number);
+    turn_all(2);
+    assert_int_equal(nodes[1].heard_count, 2);
+    assert_int_equal(nodes[0].heard_count, 0);
+}
+
 static bool want_all(void *arg, const struct bus_message *m)
 {
     (void)arg;
@@ -452,7 +473,7 @@ static void test_closing_ends_questions(void **state)
 
 TEST_MAIN(TEST(test_nodes_know_each_other), TEST(test_a_note_reaches_all_others),
           TEST(test_a_note_to_one), TEST(test_bodies_come_to_those_who_want_them), TEST(test_order),
-          TEST(test_publishing_catches_up), TEST(test_history), TEST(test_a_slow_node_is_told),
+          TEST(test_publishing_catches_up), TEST(test_catching_up), TEST(test_history), TEST(test_a_slow_node_is_told),
           TEST(test_too_large), TEST(test_asks_all), TEST(test_asks_one), TEST(test_nobody_to_ask),
           TEST(test_one_goes_without_an_answer), TEST(test_time_is_over),
           TEST(test_closing_ends_questions))

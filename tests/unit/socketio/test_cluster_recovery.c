@@ -202,6 +202,75 @@ static void test_the_old_connection_is_cut(void **state)
     client_cut(&again);
 }
 
+/* What another server has said and this one has yet to hear is not behind a volatile event, which
+ * says how much the client has. */
+static void test_offsets_do_not_pass_what_is_still_to_come(void **state)
+{
+    struct client c = { 0 };
+    char *at;
+
+    (void)state;
+    client_connect(&c, 0);
+    say(0, "one", NULL);
+    assert_heard_events(&c, "one ");
+    say(1, "two", NULL);
+    assert_int_equal(sio_socket_emit(socket_of(0), DATA("[\"v\"]"), SIO_VOLATILE), 0);
+    nodes_settle();
+    peer_hear(&c.peer);
+    buf_byte(&c.peer.heard, 0);
+    assert_non_null(at = strstr((char *)c.peer.heard.data, "42[\"v\",\""));
+    snprintf(c.offset, sizeof c.offset, "%.11s", at + 8); /* the connection ended there */
+    buf_clear(&c.peer.heard);
+    client_cut(&c);
+    client_connect(&c, 1);
+    assert_true(c.recovered);
+    assert_heard_events(&c, "two ");
+    client_cut(&c);
+}
+
+/* Said by another server just before the client is back: it is told once, with what it missed. */
+static void test_what_comes_meanwhile_is_heard_once(void **state)
+{
+    struct client c = { 0 };
+    char text[256];
+
+    (void)state;
+    client_connect(&c, 0);
+    sio_socket_join(socket_of(0), STR("room"));
+    say(0, "one", NULL);
+    assert_heard_events(&c, "one ");
+    client_cut(&c);
+    peer_open(&c.peer, &nodes[0].rig);
+    nodes_settle();
+    say(2, "two", NULL);
+    say(2, "three", "room");
+    snprintf(text, sizeof text, "40{\"pid\":\"%s\",\"offset\":\"%s\"}", c.pid, c.offset);
+    peer_say(&c.peer, text);
+    assert_heard_events(&c, "two three ");
+    assert_true(c.recovered);
+    client_cut(&c);
+}
+
+/* Offsets are for those who can come back: clients of Socket.IO 2 get the arguments alone. */
+static void test_old_clients_get_no_offsets(void **state)
+{
+    str bytes[] = { STR("bytes") };
+    struct sio_data d = { STR("[\"b\",{\"_placeholder\":true,\"num\":0}]"), bytes, 1 };
+    struct peer p;
+
+    (void)state;
+    peer_open_v2(&p, &nodes[1].rig);
+    assert_heard(&p, "40");
+    say(1, "here", NULL);
+    say(0, "elsewhere", NULL);
+    assert_int_equal(sio_emit(main_of(0), NULL, &d), 0);
+    nodes_settle();
+    assert_heard(&p, "42[\"here\"] 42[\"elsewhere\"] "
+                     "451-[\"b\",{\"_placeholder\":true,\"num\":0}] b(bytes)");
+    peer_close(&p);
+    nodes_settle();
+}
+
 static void test_unknown_sessions(void **state)
 {
     struct client c = { .pid = "aaaaaaaaaaaaaaaaaaaa", .offset = "00000000000" };
@@ -311,4 +380,6 @@ static void test_exactly_once_at_random(void **state)
 
 TEST_MAIN(TEST(test_comes_back_to_another_server), TEST(test_its_server_dies),
           TEST(test_the_old_connection_is_cut), TEST(test_unknown_sessions),
+          TEST(test_offsets_do_not_pass_what_is_still_to_come),
+          TEST(test_what_comes_meanwhile_is_heard_once), TEST(test_old_clients_get_no_offsets),
           TEST(test_history_no_longer_reaches_back), TEST(test_exactly_once_at_random))
