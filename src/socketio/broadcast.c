@@ -43,6 +43,7 @@ struct cast {
     str key;            /* of parcels */
     int err[SIO_FORMS]; /* negative: it cannot be had in that form */
     struct sio_stamp stamp;
+    bool stamped; /* it came with an offset at its end */
     bool is_volatile;
     bool told; /* keeping it told the other servers */
     uint64_t sent, dropped;
@@ -55,8 +56,10 @@ static bool cast_encode(struct cast *c, enum sio_form form)
 
     if (f->count || c->err[form] < 0)
         return f->count;
-    if (form == SIO_FORM_V2 && cast_encode(c, SIO_FORM_TEXT) && texts->count == 1 &&
-        !c->packet.offset.n) { /* it would be the same */
+    if (form == SIO_FORM_V2 && !c->packet.data) {
+        sio_frames_v2(texts, c->stamped, f);
+    } else if (form == SIO_FORM_V2 && cast_encode(c, SIO_FORM_TEXT) && texts->count == 1 &&
+               !c->packet.offset.n) { /* it would be the same */
         f->msgs = f->few;
         f->msgs[f->count++] = msg_ref(texts->msgs[0]);
     } else if (c->packet.data) {
@@ -135,6 +138,7 @@ static void cast_start(struct cast *c, struct sio_namespace *n, const struct sio
     };
     for (int i = 0; i < SIO_FORMS; i++)
         c->frames[i].count = 0, c->err[i] = 0;
+    c->stamped = c->packet.flags & SIO_WIRE_STAMPED;
     c->is_volatile = c->packet.flags & SIO_VOLATILE;
     c->told = false;
     c->sent = c->dropped = 0;

@@ -179,10 +179,13 @@ int sio_cluster_publish(struct sio_namespace *n, uint16_t kind, const struct sio
     struct sio_cluster *c = n->server->cluster;
     str few[1 + SIO_FRAMES_FEW], *parts = few;
     struct bus_note note = { .kind = kind, .to = BUS_TO_ALL, .stamp = stamp };
+    struct sio_target whom = t ? *t : (struct sio_target){ 0 };
     int err;
 
     ASSERT(!c->delivering);
-    sio_cluster_write(c, n, t);
+    if (stamp)
+        whom.flags |= SIO_WIRE_STAMPED;
+    sio_cluster_write(c, n, &whom);
     sio_wire_write_frames(&c->head, f->msgs, f->count);
     if (f->count > SIO_FRAMES_FEW)
         parts = mem_alloc((1 + f->count) * sizeof *parts);

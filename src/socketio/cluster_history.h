@@ -31,8 +31,8 @@ struct sio_history_list {
     size_t count, cap;
     size_t bytes; /* of their bodies */
 };
-/* All after a number, up to sio_history_seen(): the reader, if it is among the clients here by then,
- * gets the rest as they do. As hub_stream_each(). Free with sio_history_list_free(). */
+/* All after a number, up to sio_history_seen(): the reader, if it is among the clients here by
+ * then, gets the rest as they do. As hub_stream_each(). Free with sio_history_list_free(). */
 void sio_history_missed(struct sio_namespace *n, uint64_t after, const struct hub_reader *r,
                         struct sio_history_list *out);
 void sio_history_list_free(struct sio_history_list *l);

@@ -18,6 +18,7 @@
 #include "base/str.h"
 
 enum { SIO_WIRE_VERSION = 1, SIO_WIRE_FEW = 16, SIO_WIRE_HEAD_MAX = 8 * 1024 };
+enum { SIO_WIRE_STAMPED = 0x40 /* a flag of packets: the text ends with an offset */ };
 
 /* Reading bytes piece by piece. A read past the end gives 0 or an empty text, and `broken`. */
 struct sio_reader {

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "proto/json.h"
+#include "socketio/recovery.h"
 #include "socketio/v2.h"
 #include "ws/conn.h"
 
@@ -130,6 +131,34 @@ int sio_encode(struct sio_server *io, const struct sio_outgoing *p, enum sio_for
     for (size_t i = 0; i < f->count && (p->flags & SIO_NO_COMPRESS); i++)
         f->msgs[i]->incompressible = 1;
     return err;
+}
+
+/* `","OFFSET"]` becomes `]`. */
+static struct msg *unstamped(const struct msg *m)
+{
+    const size_t end = sizeof ",\"\"]" - 1 + SIO_OFFSET_LEN;
+    str text = msg_payload(m);
+    struct msg *bare;
+
+    if (text.n < end) /* no sense in it */
+        return NULL;
+    bare = ws_msg_reserve(WS_TEXT, text.n - end + 1);
+    put(put(bare->data + bare->head, str_n(text.p, text.n - end)), STR("]"));
+    return bare;
+}
+
+void sio_frames_v2(const struct sio_frames *f, bool stamped, struct sio_frames *out)
+{
+    struct msg *bare = stamped ? unstamped(f->msgs[0]) : NULL;
+
+    *out = (struct sio_frames){ .msgs = out->few, .count = f->count };
+    if (f->count > SIO_FRAMES_FEW)
+        out->msgs = mem_alloc(f->count * sizeof *out->msgs);
+    out->msgs[0] = bare ? bare : msg_ref(f->msgs[0]);
+    for (size_t i = 1; i < f->count; i++)
+        out->msgs[i] = eio_msg_typed(msg_payload(f->msgs[i]));
+    for (size_t i = 0; i < f->count; i++)
+        out->msgs[i]->incompressible = f->msgs[0]->incompressible;
 }
 
 void sio_frames_free(struct sio_frames *f)

@@ -42,6 +42,8 @@ int sio_encode(struct sio_server *io, const struct sio_outgoing *p, enum sio_for
 /* An event that there is in the form of texts alone. */
 int sio_encode_again(struct sio_server *io, const struct sio_frames *texts, enum sio_form form,
                      struct sio_frames *f) MUST_CHECK;
+/* The same for clients of Socket.IO 2. stamped: it ends with an offset, which they do not get. */
+void sio_frames_v2(const struct sio_frames *f, bool stamped, struct sio_frames *out);
 void sio_frames_free(struct sio_frames *f);
 
 static inline const struct pressure_policy *sio_output(const struct sio_namespace *n)

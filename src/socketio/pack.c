@@ -79,7 +79,8 @@ int sio_encode_again(struct sio_server *io, const struct sio_frames *texts, enum
     int err;
 
     /* Behind Engine.IO's type. */
-    if (sio_packet_decode(str_n(text.p + 1, text.n - 1), &limits, &packet, NULL) != PARSE_DONE)
+    if (text.n == 0 ||
+        sio_packet_decode(str_n(text.p + 1, text.n - 1), &limits, &packet, NULL) != PARSE_DONE)
         return ATR_ESYNTAX;
     data.attachments = attachments = mem_alloc(texts->count * sizeof *attachments);
     for (size_t i = 1; i < texts->count; i++)

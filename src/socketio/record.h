@@ -17,7 +17,8 @@ uint64_t sio_heartbeat_ms(const struct sio_server *io);
 void sio_recovery_clean_later(struct sio_recovery *r);
 /* Forgets a saved record. true: its namespace was cleaned up, r with it. */
 bool sio_record_drop(struct sio_record *rec);
-/* The number of the latest packet that is kept, once all up to it were sent to those who are here. */
+/* The number of the latest packet that is kept, once all up to it were sent to those who are here.
+ */
 uint64_t sio_recovery_last(const struct sio_recovery *r);
 
 /* --- For cluster_session.c: records that cross servers --- */

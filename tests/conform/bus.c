@@ -473,7 +473,7 @@ static void test_closing_ends_questions(void **state)
 
 TEST_MAIN(TEST(test_nodes_know_each_other), TEST(test_a_note_reaches_all_others),
           TEST(test_a_note_to_one), TEST(test_bodies_come_to_those_who_want_them), TEST(test_order),
-          TEST(test_publishing_catches_up), TEST(test_catching_up), TEST(test_history), TEST(test_a_slow_node_is_told),
-          TEST(test_too_large), TEST(test_asks_all), TEST(test_asks_one), TEST(test_nobody_to_ask),
-          TEST(test_one_goes_without_an_answer), TEST(test_time_is_over),
-          TEST(test_closing_ends_questions))
+          TEST(test_publishing_catches_up), TEST(test_catching_up), TEST(test_history),
+          TEST(test_a_slow_node_is_told), TEST(test_too_large), TEST(test_asks_all),
+          TEST(test_asks_one), TEST(test_nobody_to_ask), TEST(test_one_goes_without_an_answer),
+          TEST(test_time_is_over), TEST(test_closing_ends_questions))

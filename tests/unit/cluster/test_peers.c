@@ -151,8 +151,8 @@ static void test_wakes_who_is_new(void **state)
     (void)state;
     assert_int_equal(loop_init(&other_loop), 0);
     assert_int_equal(board_open(&other_board, fcntl(board_fd, F_DUPFD_CLOEXEC, 0), why), 0);
-    assert_int_equal(
-        peers_open(&other, &other_loop, &other_board, folder, 0, &quiet, NULL, why), 0);
+    assert_int_equal(peers_open(&other, &other_loop, &other_board, folder, 0, &quiet, NULL, why),
+                     0);
     assert_true(board_sleep(&other_board, other.slot, ring_last(&other_board.ring)));
     turn_until(&came, 1);
     bell.fd = other.bell;

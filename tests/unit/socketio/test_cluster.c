@@ -415,8 +415,7 @@ TEST_MAIN(TEST(test_everyone_hears), TEST(test_attachments_cross), TEST(test_eve
           TEST(test_joining_precedes_what_follows), TEST(test_listeners_of_rooms_are_told_later),
           TEST(test_disconnects_everywhere), TEST(test_events_between_servers),
           TEST(test_asks_servers), TEST(test_fetches_sockets_and_rooms),
-          TEST(test_a_server_that_goes_is_missing),
-          TEST(test_questions_end_with_their_server), TEST(test_the_asking_server_goes),
-          TEST(test_all_clients_acknowledge),
+          TEST(test_a_server_that_goes_is_missing), TEST(test_questions_end_with_their_server),
+          TEST(test_the_asking_server_goes), TEST(test_all_clients_acknowledge),
           TEST(test_clients_that_leave_do_not_acknowledge),
           TEST(test_a_server_goes_before_its_clients_answer), TEST(test_nobody_to_acknowledge))

@@ -266,7 +266,8 @@ static void test_old_clients_get_no_offsets(void **state)
     assert_int_equal(sio_emit(main_of(0), NULL, &d), 0);
     nodes_settle();
     assert_heard(&p, "42[\"here\"] 42[\"elsewhere\"] "
-                     "451-[\"b\",{\"_placeholder\":true,\"num\":0}] b(bytes)");
+                     "451-[\"b\",{\"_placeholder\":true,\"num\":0}] b(\x04"
+                     "bytes)");
     peer_close(&p);
     nodes_settle();
 }
