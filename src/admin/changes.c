@@ -18,12 +18,16 @@ struct admin_seen {
     uint64_t socket;  /* its ref */
     uint64_t hash;    /* of what was told last */
     uint32_t looks;   /* to come */
-    char id[SIO_ID_LEN];
 };
+
+static str key_of(const uint64_t *ref)
+{
+    return str_n(ref, sizeof *ref);
+}
 
 static void forget(struct admin *a, struct admin_seen *seen)
 {
-    map_remove(&a->changes, str_n(seen->id, SIO_ID_LEN));
+    map_remove(&a->changes, key_of(&seen->socket));
     list_remove(&seen->link);
     mem_free(seen);
 }
@@ -47,15 +51,14 @@ static void look(struct admin *a, struct admin_seen *seen, struct sio_socket *s)
 
 static struct admin_seen *seen_of(struct admin *a, const struct sio_socket *s)
 {
-    struct admin_seen *seen = map_get(&a->changes, sio_socket_id(s));
+    struct admin_seen *seen = map_get(&a->changes, key_of(&s->ref));
 
     if (seen)
         return seen;
     seen = mem_alloc(sizeof *seen);
     *seen = (struct admin_seen){ .socket = s->ref, .hash = map_hash(STR("{}")) };
-    memcpy(seen->id, s->id, SIO_ID_LEN);
     list_init(&seen->link);
-    map_put(&a->changes, str_n(seen->id, SIO_ID_LEN), seen);
+    map_put(&a->changes, key_of(&seen->socket), seen);
     return seen;
 }
 
@@ -92,7 +95,7 @@ void admin_changes_look(struct admin *a)
 
 void admin_changes_forget(struct admin *a, const struct sio_socket *s)
 {
-    struct admin_seen *seen = map_get(&a->changes, sio_socket_id(s));
+    struct admin_seen *seen = map_get(&a->changes, key_of(&s->ref));
 
     if (seen)
         forget(a, seen);

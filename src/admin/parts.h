@@ -51,7 +51,7 @@ struct admin {
     struct list peers;   /* of struct admin_peer: administrators */
     struct buf out;      /* scratch of feed.c */
     struct list pending; /* of struct admin_left: rooms left, to be told behind a disconnection */
-    struct map changes;  /* of struct admin_seen, by socket id */
+    struct map changes;  /* of struct admin_seen, by a socket's ref */
     struct list touched; /* those of them whose data may have changed */
 
     uint64_t opened_ms;

@@ -37,4 +37,35 @@ static void changes_are_told_once(void **state)
     desk_close(&d);
 }
 
-TEST_MAIN(cmocka_unit_test(changes_are_told_once))
+/* Their ids have other lengths. */
+static void clients_of_old_are_looked_at_too(void **state)
+{
+    struct desk d;
+    struct peer p, q, r;
+    (void)state;
+
+    desk_open(&d, "{\"auth\":false}", NULL);
+    (void)sio_server_of(&d.rig.io, STR("/n"));
+    desk_sit(&d, &p);
+    d.data = "{\"a\":1}";
+    peer_open_v2(&q, &d.rig);
+    peer_say(&q, "40/n");
+    peer_open_v2(&r, &d.rig);
+    peer_say(&r, "40/n");
+    for (int i = 0; i < 5; i++) {
+        peer_say(&q, "42/n,[\"e\"]");
+        peer_say(&r, "42/n,[\"e\"]");
+    }
+    rig_settle(&d.rig);
+    assert_int_equal(d.admin->changes.count, 5); /* the administrator's own, and two for each */
+    peer_close(&q);
+    peer_close(&r);
+    rig_settle(&d.rig);
+    assert_int_equal(d.admin->changes.count, 1);
+    peer_close(&p);
+    buf_clear(&d.rig.log);
+    desk_close(&d);
+}
+
+TEST_MAIN(cmocka_unit_test(changes_are_told_once),
+          cmocka_unit_test(clients_of_old_are_looked_at_too))
