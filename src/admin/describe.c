@@ -12,7 +12,15 @@
 #include "proto/http1_kept.h"
 #include "proto/json.h"
 
-enum { CLIENT_ID_LEN = 12 }; /* of the session's id, which is a secret as a whole */
+/* What is shown of a session's id, which is a secret as a whole. */
+static str client_id(const struct eio_session *s)
+{
+    enum { SHOWN = 12 };
+    str sid = eio_session_sid(s);
+
+    sid.n = sid.n >= EIO_SID_LEN ? SHOWN : sid.n / 2;
+    return sid;
+}
 
 static void write_member(struct buf *b, str name, str value)
 {
@@ -126,7 +134,7 @@ void admin_describe(const struct admin *a, struct sio_socket *s, struct buf *b)
     buf_add(b, STR("{\"id\":"));
     json_write_string(b, sio_socket_id(s));
     buf_add(b, STR(",\"clientId\":"));
-    json_write_string(b, str_n(eio_session_sid(session).p, CLIENT_ID_LEN));
+    json_write_string(b, client_id(session));
     buf_add(b, eio_session_on_websocket(session) ? STR(",\"transport\":\"websocket\",\"nsp\":")
                                                  : STR(",\"transport\":\"polling\",\"nsp\":"));
     json_write_string(b, s->nsp->name);

@@ -244,9 +244,33 @@ static void owners_hear_what_they_did_before(void **state)
     buf_clear(&d.rig.log);
 }
 
+static void name_short(struct eio_server *e, eio_handshake hs, struct http_request *r)
+{
+    (void)r;
+    assert_int_equal(eio_server_name(e, hs, STR("secret")), 0);
+}
+
+/* Whoever knows a session's id is the session: no more than a part is shown, also of a short one.
+ */
+static void short_ids_stay_secret(void **state)
+{
+    struct peer p, q;
+    (void)state;
+
+    desk_sit(&d, &p);
+    d.rig.io.engine.hooks.on_generate_id = name_short;
+    peer_open(&q, &d.rig);
+    peer_say(&q, "40");
+    assert_told(&p, "\"clientId\":\"sec\"");
+    peer_close(&p);
+    peer_close(&q);
+    rig_settle(&d.rig);
+    buf_clear(&d.rig.log);
+}
+
 #define DESK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 TEST_MAIN(DESK_TEST(the_life_of_a_socket_is_told), DESK_TEST(nobody_looks_nobody_pays),
           DESK_TEST(who_comes_hears_of_everyone),
           DESK_TEST(a_slow_administrator_misses_and_catches_up),
           DESK_TEST(the_list_of_sockets_is_bounded), DESK_TEST(production_tells_figures_alone),
-          DESK_TEST(owners_hear_what_they_did_before))
+          DESK_TEST(owners_hear_what_they_did_before), DESK_TEST(short_ids_stay_secret))
