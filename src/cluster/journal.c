@@ -186,6 +186,18 @@ int journal_put(struct journal *j, str key, const str *parts, size_t count)
     return 0;
 }
 
+str journal_get(const struct journal *j, str key)
+{
+    const struct journal_record *mine = map_get(&j->records, key);
+    const struct record *r;
+
+    if (!mine)
+        return (str){ 0 };
+    r = (const struct record *)(half(j->head, j->half_bytes, atomic_load(&j->head->active)) +
+                                mine->at);
+    return str_n(r->data + r->key_n, r->value_n);
+}
+
 /* --- Reading what a dead process left --- */
 
 /* The record at *at, which then stands behind it; NULL at the end, or where sense ends. */

@@ -42,6 +42,8 @@ void journal_close(struct journal *j); /* idempotent; the values stay until the 
  * journal is full: the key then has no value. */
 int journal_put(struct journal *j, str key, const str *parts, size_t count) MUST_CHECK;
 void journal_remove(struct journal *j, str key); /* no value is fine */
+/* A value, until the next put or removal; p == NULL: none. */
+str journal_get(const struct journal *j, str key);
 
 /* Of a slot whose process has died: calls fn for each value. Returns 0 or a negated errno. */
 int journal_each(const struct board *b, unsigned slot, void (*fn)(void *arg, str key, str value),

@@ -261,7 +261,8 @@ static void on_question(void *user, uint16_t what, struct request_from from, str
     struct sio_namespace *n;
     struct sio_target target;
 
-    if (r.broken || c->io->closing || !(n = sio_cluster_read(c, &m, &rest, &head, &t))) {
+    if (r.broken || (c->io->closing && what != SIO_ASK_SESSION) ||
+        !(n = sio_cluster_read(c, &m, &rest, &head, &t))) {
         answer_nothing(c, what, from);
         return;
     }

@@ -295,12 +295,31 @@ void sio_session_fetch(struct sio_namespace *n, str auth, uint64_t ticket)
     ask(f);
 }
 
+/* A server that closes keeps nothing but its journal. */
+static void give_from_journal(struct sio_cluster *c, struct request_from from, str pid)
+{
+    struct journal *j = c->sessions ? c->sessions->journal : NULL;
+    str value = j ? journal_get(j, pid) : (str){ 0 };
+
+    request_answer(&c->exchange->requests, from, value.n ? value : STR(""));
+    if (!value.n)
+        return;
+    c->io->stats.recovery_given++;
+    journal_remove(j, pid);
+}
+
 void sio_session_give(struct sio_cluster *c, struct request_from from, struct sio_namespace *n,
                       struct sio_reader *r)
 {
     str pid = sio_read_str(r);
-    struct sio_record *rec = r->broken || !n->recovery ? NULL : sio_record_take(n, pid);
+    struct sio_record *rec;
     struct buf value = { 0 };
+
+    if (c->io->closing) {
+        give_from_journal(c, from, pid);
+        return;
+    }
+    rec = r->broken || !n->recovery ? NULL : sio_record_take(n, pid);
 
     if (rec) {
         write_session(rec, &value);

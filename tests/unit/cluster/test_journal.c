@@ -114,6 +114,9 @@ static void test_goes_on_for_ever(void **state)
         snprintf(text, sizeof text, "k%d=%.20s ", k, values[k]);
         if (values[k][0])
             assert_non_null(strstr(found, text));
+        snprintf(text, sizeof text, "k%d", k);
+        str value = journal_get(&journal, str_of(text));
+        assert_true(value.p ? str_eq(value, str_of(values[k])) : values[k][0] == 0);
     }
 }
 

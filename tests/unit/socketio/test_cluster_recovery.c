@@ -182,6 +182,29 @@ static void test_its_server_dies(void **state)
     client_cut(&d);
 }
 
+/* It takes its time to end: what it has written down can be had at once. */
+static void test_its_server_closes(void **state)
+{
+    struct client c = { 0 };
+
+    (void)state;
+    client_connect(&c, 0);
+    sio_socket_join(socket_of(0), STR("room"));
+    say(1, "one", NULL);
+    assert_heard_events(&c, "one ");
+    sio_server_close(&nodes[0].rig.io);
+    peer_close(&c.peer);
+    say(1, "two", "room");
+    c.connected = false;
+    client_connect(&c, 1);
+    assert_true(c.recovered);
+    assert_heard_events(&c, "two ");
+    assert_int_equal(nodes[0].rig.io.stats.recovery_given, 1);
+    client_cut(&c);
+    /* It was given for good. */
+    assert_null(journal_get(&nodes[0].journal, str_n(c.pid, SIO_ID_LEN)).p);
+}
+
 static void test_the_old_connection_is_cut(void **state)
 {
     struct client c = { 0 }, again;
@@ -380,7 +403,7 @@ static void test_exactly_once_at_random(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 TEST_MAIN(TEST(test_comes_back_to_another_server), TEST(test_its_server_dies),
-          TEST(test_the_old_connection_is_cut), TEST(test_unknown_sessions),
-          TEST(test_offsets_do_not_pass_what_is_still_to_come),
+          TEST(test_its_server_closes), TEST(test_the_old_connection_is_cut),
+          TEST(test_unknown_sessions), TEST(test_offsets_do_not_pass_what_is_still_to_come),
           TEST(test_what_comes_meanwhile_is_heard_once), TEST(test_old_clients_get_no_offsets),
           TEST(test_history_no_longer_reaches_back), TEST(test_exactly_once_at_random))
