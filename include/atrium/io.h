@@ -7,6 +7,7 @@
 #define ATRIUM_IO_H
 
 #include "atrium/json.h"
+#include "atrium/json.h"
 #include "atrium/types.h"
 
 #ifdef __cplusplus
@@ -47,6 +48,21 @@ ATR_API void atr_io_on_headers(atr_io *io, void (*fn)(void *user, atr_request *r
 /* new_namespace: a dynamic namespace came to be, with its parent's handlers as they are now. */
 ATR_API void atr_io_on_new_namespace(atr_io *io, void (*fn)(void *user, atr_namespace *n),
                                      void *user);
+
+/* Looks over what an event or an acknowledgement carries: data as the application or the client
+ * sent it, of an event with its name. 1 when it wrote another array with w, 0 when data stays, or a
+ * negative code. When it wrote no bytes, the attachments stay data's, and w's placeholders mean
+ * those. It may not send. */
+typedef int (*atr_rewrite_fn)(void *user, const atr_data *data, atr_writer *w);
+/* The counterparts of the replacer and the reviver of JSON that Socket.IO's parser takes in Node;
+ * each replaces the one before, fn NULL: none. Neither sees what servers say to each other.
+ *
+ * The replacer is for what goes out, of a broadcast once; a negative code is what the emit returns.
+ * The reviver is for what comes in, before any handler; on a negative code the client's connection
+ * is closed as by atr_socket_reject(), or, of an acknowledgement, whoever asked is told that code,
+ * and of several answers this one is null. */
+ATR_API void atr_io_set_replacer(atr_io *io, atr_rewrite_fn fn, void *user);
+ATR_API void atr_io_set_reviver(atr_io *io, atr_rewrite_fn fn, void *user);
 
 /* --- The Admin UI --- */
 /* Opens the namespace that the official Admin UI (@socket.io/admin-ui) connects to. options_json is
@@ -252,6 +268,9 @@ ATR_API void *atr_socket_kept(atr_socket *s);
 ATR_API atr_str atr_socket_saved(const atr_socket *s);
 
 ATR_API void atr_socket_disconnect(atr_socket *s, int close);
+/* What it sent makes no sense: closes its connection as a malformed packet does, for the reason
+ * "forced close", and counts it with those. The callbacks run inside this call. */
+ATR_API void atr_socket_reject(atr_socket *s);
 
 /* --- Many sockets: those in any of the rooms (no rooms: all), in none of the exceptions, and not
  * the sender. Rooms may be socket ids. A target, like rooms, is used during the call only. --- */

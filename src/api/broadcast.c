@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "net/drain.h"
+#include "proto/json.h"
 
 struct sio_target target_in(const atr_target *t)
 {
@@ -24,17 +25,64 @@ struct sio_target target_in(const atr_target *t)
 int atr_emit(atr_namespace *n, const atr_target *target, const atr_data *data)
 {
     struct sio_target t = target_in(target);
-    struct sio_data d = data_in(data);
-    int err = event_check(data);
+    struct rewritten r;
+    int err = rewrite(&n->io->replacer, data, &r);
 
     drain_forget();
-    return err < 0 ? err : sio_emit(n->inner, &t, &d);
+    if (err == 0)
+        err = event_check(&r.data);
+    if (err == 0) {
+        struct sio_data d = data_in(&r.data);
+        err = sio_emit(n->inner, &t, &d);
+    }
+    rewrite_end(&r);
+    return err;
 }
 
 struct answers_bridge {
+    atr_io *io;
     void (*fn)(void *user, int err, const atr_answers *answers);
     void *user;
 };
+
+/* The first argument of one answer, as the list that it was the first of. */
+static void revive_one(const struct rewriter *by, const atr_data *item, struct rewritten *out)
+{
+    atr_writer *w = atr_writer_new();
+    atr_data list = *item;
+
+    atr_write_array(w);
+    atr_write_json(w, item->json);
+    atr_write_end(w);
+    list.json = atr_writer_data(w).json;
+    if (rewrite(by, &list, out) < 0) {
+        out->data.json = ATR_STR("null");
+    } else if (out->data.json.p != list.json.p) {
+        out->data.json = str_out(json_at(str_in(out->data.json), 0));
+        if (!out->data.json.p)
+            out->data.json = ATR_STR("null");
+    } else {
+        out->data.json = item->json;
+    }
+    atr_writer_free(w);
+}
+
+static void revive_all(const struct answers_bridge *b, int err, const atr_answers *a)
+{
+    struct rewritten *each = mem_alloc(a->count * sizeof *each);
+    atr_data *items = mem_alloc(a->count * sizeof *items);
+    atr_answers out = { items, a->count, a->expected };
+
+    for (size_t i = 0; i < a->count; i++) {
+        revive_one(&b->io->reviver, &a->items[i], &each[i]);
+        items[i] = each[i].data;
+    }
+    b->fn(b->user, err, &out);
+    for (size_t i = 0; i < a->count; i++)
+        rewrite_end(&each[i]);
+    mem_free(items);
+    mem_free(each);
+}
 
 static void answers_arrived(void *user, int err, const struct sio_answers *a)
 {
@@ -48,7 +96,10 @@ static void answers_arrived(void *user, int err, const struct sio_answers *a)
     atr_answers out = { (const atr_data *)a->items, a->count, a->expected };
 
     mem_free(user);
-    b.fn(b.user, err, &out);
+    if (b.io->reviver.fn)
+        revive_all(&b, err, &out);
+    else
+        b.fn(b.user, err, &out);
 }
 
 int atr_emit_with_ack(atr_namespace *n, const atr_target *target, const atr_data *data,
@@ -56,16 +107,20 @@ int atr_emit_with_ack(atr_namespace *n, const atr_target *target, const atr_data
                       void (*fn)(void *user, int err, const atr_answers *answers), void *user)
 {
     struct sio_target t = target_in(target);
-    struct sio_data d = data_in(data);
-    int err = event_check(data);
+    struct rewritten r;
+    int err = rewrite(&n->io->replacer, data, &r);
 
-    if (err < 0)
-        return err;
     drain_forget();
-    struct answers_bridge *b = mem_alloc(sizeof *b);
-    *b = (struct answers_bridge){ fn, user };
-    if ((err = sio_emit_ack(n->inner, &t, &d, timeout_ms, answers_arrived, b)) < 0)
-        mem_free(b);
+    if (err == 0)
+        err = event_check(&r.data);
+    if (err == 0) {
+        struct sio_data d = data_in(&r.data);
+        struct answers_bridge *b = mem_alloc(sizeof *b);
+        *b = (struct answers_bridge){ n->io, fn, user };
+        if ((err = sio_emit_ack(n->inner, &t, &d, timeout_ms, answers_arrived, b)) < 0)
+            mem_free(b);
+    }
+    rewrite_end(&r);
     return err;
 }
 

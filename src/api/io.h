@@ -8,6 +8,7 @@
 
 #include "admin/admin.h"
 #include "api/app.h"
+#include "api/rewrite.h"
 #include "api/engine_hooks.h"
 
 struct atr_io {
@@ -28,6 +29,7 @@ struct atr_io {
     void *connection_error_user;
     void (*on_new_namespace)(void *user, atr_namespace *n);
     void *new_namespace_user;
+    struct rewriter replacer, reviver;
     struct id_table server_asks; /* of struct server_ask: other servers that wait for an answer */
     struct admin *admin;         /* NULL: not instrumented */
     atr_str (*describe)(void *user, atr_socket *s);
@@ -54,6 +56,10 @@ extern const struct sio_events io_events;
 static inline atr_namespace *namespace_of(const struct sio_socket *s)
 {
     return s->nsp->user;
+}
+static inline atr_io *io_of(const struct sio_socket *s)
+{
+    return s->nsp->server->user;
 }
 static inline struct sio_socket *socket_in(const atr_socket *s)
 {

@@ -5,6 +5,7 @@
 #include "api/decision.h"
 #include "api/io.h"
 #include "api/output.h"
+#include "api/request.h"
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -241,16 +242,37 @@ atr_data data_out(const struct sio_data *d)
     return (atr_data){ str_out(d->json), (const atr_str *)d->attachments, d->attachment_count };
 }
 
-static void on_event(struct sio_socket *s, str token, const struct sio_data *data, int64_t ack)
+static void deliver(struct sio_socket *s, str token, const atr_data *data, int64_t ack)
 {
     atr_namespace *n = namespace_of(s);
-    atr_event e = { str_out(event_name(s->nsp->server, token)), data_out(data), ack };
+    atr_event e = { str_out(event_name(s->nsp->server, token)), *data, ack };
     struct named_handler *h = n->named.count ? map_get(&n->named, str_in(e.name)) : NULL;
 
     if (h)
         h->fn(h->user, socket_out(s), &e);
     else if (n->handlers.on_event)
         n->handlers.on_event(n->user, socket_out(s), &e);
+}
+
+static void deliver_revived(struct sio_socket *s, const atr_data *data, int64_t ack)
+{
+    struct rewritten r;
+
+    if (rewrite(&io_of(s)->reviver, data, &r) < 0 || event_check(&r.data) < 0)
+        sio_socket_reject(s);
+    else
+        deliver(s, json_at(str_in(r.data.json), 0), &r.data, ack);
+    rewrite_end(&r);
+}
+
+static void on_event(struct sio_socket *s, str token, const struct sio_data *data, int64_t ack)
+{
+    atr_data out = data_out(data);
+
+    if (io_of(s)->reviver.fn)
+        deliver_revived(s, &out, ack);
+    else
+        deliver(s, token, &out, ack);
 }
 
 static void on_disconnecting(struct sio_socket *s, const char *reason, const char *description)

@@ -170,15 +170,23 @@ int event_check(const atr_data *d)
 
 int atr_socket_emit(atr_socket *s, const atr_data *data, unsigned flags)
 {
-    struct sio_data in = data_in(data);
-    int err = event_check(data);
+    struct rewritten r;
+    int err = rewrite(&io_of(socket_in(s))->replacer, data, &r);
 
     drain_forget();
-    return err < 0 ? err : sio_socket_emit(socket_in(s), &in, flags);
+    if (err == 0)
+        err = event_check(&r.data);
+    if (err == 0) {
+        struct sio_data in = data_in(&r.data);
+        err = sio_socket_emit(socket_in(s), &in, flags);
+    }
+    rewrite_end(&r);
+    return err;
 }
 
 /* Between sio_ack_fn and atr_ack_fn. */
 struct ack_bridge {
+    atr_io *io;
     atr_ack_fn fn;
     void *user;
 };
@@ -192,33 +200,47 @@ static void ack_arrived(void *user, int err, const struct sio_data *reply)
         b.fn(b.user, err, NULL);
         return;
     }
-    atr_data out = { str_out(reply->json), (const atr_str *)reply->attachments,
-                     reply->attachment_count };
-    b.fn(b.user, 0, &out);
+    atr_data out = data_out(reply);
+    struct rewritten r;
+    err = rewrite(&b.io->reviver, &out, &r);
+    b.fn(b.user, err, err < 0 ? NULL : &r.data);
+    rewrite_end(&r);
 }
 
 int atr_socket_emit_with_ack(atr_socket *s, const atr_data *data, unsigned flags,
                              uint32_t timeout_ms, atr_ack_fn fn, void *user)
 {
-    struct sio_data in = data_in(data);
-    int err = event_check(data);
+    atr_io *io = io_of(socket_in(s));
+    struct rewritten r;
+    int err = rewrite(&io->replacer, data, &r);
 
-    if (err < 0)
-        return err;
     drain_forget();
-    struct ack_bridge *b = mem_alloc(sizeof *b);
-    *b = (struct ack_bridge){ fn, user };
-    if ((err = sio_socket_emit_ack(socket_in(s), &in, flags, timeout_ms, ack_arrived, b)) < 0)
-        mem_free(b);
+    if (err == 0)
+        err = event_check(&r.data);
+    if (err == 0) {
+        struct sio_data in = data_in(&r.data);
+        struct ack_bridge *b = mem_alloc(sizeof *b);
+        *b = (struct ack_bridge){ io, fn, user };
+        if ((err = sio_socket_emit_ack(socket_in(s), &in, flags, timeout_ms, ack_arrived, b)) < 0)
+            mem_free(b);
+    }
+    rewrite_end(&r);
     return err;
 }
 
 int atr_socket_ack(atr_socket *s, int64_t ack, const atr_data *reply)
 {
-    struct sio_data in = data_in(reply);
+    struct rewritten r;
     int err = ack < 0 ? ATR_ESTATE : check_array(reply);
 
-    return err < 0 ? err : sio_socket_ack(socket_in(s), ack, &in);
+    if (err < 0)
+        return err;
+    if ((err = rewrite(&io_of(socket_in(s))->replacer, reply, &r)) == 0) {
+        struct sio_data in = data_in(&r.data);
+        err = sio_socket_ack(socket_in(s), ack, &in);
+    }
+    rewrite_end(&r);
+    return err;
 }
 
 /* --- Rooms --- */
@@ -260,6 +282,11 @@ void atr_socket_rooms(const atr_socket *s, void (*fn)(void *arg, atr_str room), 
 void atr_socket_disconnect(atr_socket *s, int close)
 {
     sio_socket_disconnect(socket_in(s), close);
+}
+
+void atr_socket_reject(atr_socket *s)
+{
+    sio_socket_reject(socket_in(s));
 }
 
 /* --- Recovery --- */

@@ -13,6 +13,7 @@
 #include "script/answers.h"
 #include "script/namespace.h"
 #include "script/pace.h"
+#include "script/rewrite.h"
 #include "script/socket.h"
 
 enum {
@@ -115,9 +116,12 @@ static int answers_entry(lua_State *L)
     for (size_t i = 0; i < count; i++) {
         const atr_data *d = &a->answers->items[i];
         str text = { d->json.p, d->json.n };
+        int top = lua_gettop(L);
 
-        if (text.n == 0 || decode_value(&s->decoder, L, text, d) < 0)
-            lua_pushlightuserdata(L, NULL); /* answered without a value */
+        if (text.n == 0 || decode_value(&s->decoder, L, text, d) < 0 ||
+            rewrite_in(s, L, 1, (atr_str){ 0 }) < 1)
+            lua_pushlightuserdata(L, NULL); /* answered without a value, or with a bad one */
+        lua_settop(L, top + 1);
         lua_rawseti(L, -2, (int)i + 1);
     }
     pending_finish(L, p, lua_gettop(L));
@@ -160,7 +164,7 @@ static int l_emit(lua_State *L)
     struct answers_target t;
 
     answers_target(s, L, &t);
-    struct encoder *e = encode_event(s, L, 2, asks ? last - 1 : last);
+    struct encoder *e = encode_packet(s, L, 2, asks ? last - 1 : last);
     if (asks) {
         struct pending *p = pending_call(s, L, last);
         p->errors = true;
@@ -183,7 +187,7 @@ static int l_emit_with_ack(lua_State *L)
     struct answers_target t;
 
     answers_target(s, L, &t);
-    struct encoder *e = encode_event(s, L, 2, last);
+    struct encoder *e = encode_packet(s, L, 2, last);
     struct pending *p = pending_wait(s, L);
     ask(s, L, &t, e, p);
     return task_wait(L, p);

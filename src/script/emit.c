@@ -6,6 +6,7 @@
  */
 #include "base/err.h"
 #include "script/pace.h"
+#include "script/rewrite.h"
 #include "script/socket.h"
 
 void check_event_name(lua_State *L, int idx)
@@ -32,6 +33,16 @@ struct encoder *encode_event(struct script *s, lua_State *L, int first, int last
     if (encode_event_args(e, L, first, last))
         encode_raise(e, L);
     return e;
+}
+
+struct encoder *encode_packet(struct script *s, lua_State *L, int first, int last)
+{
+    bool named = first <= last;
+
+    rewrite_out(s, L, &first, &last);
+    if (named && first > last)
+        script_error(L, "the replacer left no event");
+    return encode_event(s, L, first, last);
 }
 
 /* What has happened by the time an emit returns is no error of the script: the socket may have
@@ -67,6 +78,8 @@ static int reply_entry(lua_State *L)
         lua_pushnil(L); /* place of the first */
     if (!r->err && (count = decode_args(&s->decoder, L, r->data, 0)) < 0)
         r->err = ATR_ELIMIT;
+    if (!r->err && (count = rewrite_in(s, L, count, (atr_str){ 0 })) < 0)
+        r->err = ATR_ESYNTAX;
     if (r->err && !p->task && !p->errors) {
         pending_free(p);
         return 0;
@@ -133,7 +146,7 @@ static int emit(lua_State *L, int first, unsigned flags, bool timed, uint32_t ti
     atr_socket *socket = check_live_socket(s, L, 1);
     int last = lua_gettop(L);
     bool asks = last > first && lua_isfunction(L, last);
-    struct encoder *e = encode_event(s, L, first, asks ? last - 1 : last);
+    struct encoder *e = encode_packet(s, L, first, asks ? last - 1 : last);
 
     if (asks) {
         struct pending *p = pending_call(s, L, last);
@@ -185,7 +198,7 @@ static int emit_and_wait(lua_State *L, unsigned flags, uint32_t timeout_ms)
 {
     struct script *s = script_of(L);
     atr_socket *socket = check_live_socket(s, L, 1);
-    struct encoder *e = encode_event(s, L, 2, lua_gettop(L));
+    struct encoder *e = encode_packet(s, L, 2, lua_gettop(L));
     struct pending *p = pending_wait(s, L);
 
     ask(s, L, socket, e, flags, timeout_ms, p);

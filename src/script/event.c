@@ -15,12 +15,14 @@
 #include "script/listeners.h"
 #include "script/namespace.h"
 #include "script/pace.h"
+#include "script/rewrite.h"
 #include "script/socket.h"
 
 struct arrival {
     struct script *script;
     uint32_t slot;
     const atr_event *event;
+    bool refused; /* the reviver raised */
 };
 
 /* --- Acknowledgements: a function with (script, slot's ref, ack id) as upvalues; id nil: sent ---
@@ -39,8 +41,10 @@ static int l_ack(lua_State *L)
         id = (int64_t)lua_tonumber(L, lua_upvalueindex(3));
     else
         id = (int64_t)check_ref(L, lua_upvalueindex(3));
+    int first = 1, last = lua_gettop(L);
+    rewrite_out(s, L, &first, &last);
     struct encoder *e = encoder_take(s, L);
-    if (encode_args(e, L, 1, lua_gettop(L)))
+    if (encode_args(e, L, first, last))
         return encode_raise(e, L);
     lua_pushnil(L);
     lua_replace(L, lua_upvalueindex(3));
@@ -72,8 +76,22 @@ static void push_ack(struct script *s, lua_State *L, int socket, int64_t id)
 
 enum { SOCKET = 2, VALUE = 4 };
 
+/* Pushes the arguments; how many there are. -1: more than VALUE_ARGS_MAX, which no program sends,
+ * or the reviver would not have them. */
+static int push_args(struct arrival *a, lua_State *L)
+{
+    struct script *s = a->script;
+    int count = decode_args(&s->decoder, L, &a->event->data, 1);
+
+    if (count < 0)
+        return -1;
+    count = rewrite_in(s, L, count, a->event->name);
+    a->refused = count < 0;
+    return count;
+}
+
 /* Catch-all listeners or middleware: any_event(socket, ack or false, name, ...). */
-static void take_the_long_way(const struct arrival *a, lua_State *L)
+static void take_the_long_way(struct arrival *a, lua_State *L)
 {
     struct script *s = a->script;
     const atr_event *e = a->event;
@@ -86,7 +104,7 @@ static void take_the_long_way(const struct arrival *a, lua_State *L)
     else
         lua_pushboolean(L, 0);
     lua_pushlstring(L, e->name.p, e->name.n);
-    count = decode_args(&s->decoder, L, &e->data, 1);
+    count = push_args(a, L);
     if (count >= 0)
         task_start(s, L, 3 + count);
 }
@@ -100,7 +118,7 @@ static bool is_drain(atr_str name)
 /* Upvalues: sockets by slot, numbers by event name. */
 static int event_entry(lua_State *L)
 {
-    const struct arrival *a = lua_touserdata(L, 1);
+    struct arrival *a = lua_touserdata(L, 1);
     struct script *s = a->script;
     const atr_event *e = a->event;
 
@@ -126,9 +144,9 @@ static int event_entry(lua_State *L)
     if (lua_isnil(L, VALUE))
         return 0; /* nobody listens: no need to decode */
     bool alone = lua_isfunction(L, VALUE);
-    int count = decode_args(&s->decoder, L, &e->data, 1);
+    int count = push_args(a, L);
     if (count < 0)
-        return 0; /* more arguments than VALUE_ARGS_MAX: not what a program sends */
+        return 0;
     if (e->ack >= 0) {
         push_ack(s, L, SOCKET, e->ack);
         count++;
@@ -155,13 +173,15 @@ static void on_event(void *user, atr_socket *socket, const atr_event *e)
 {
     struct nsp *n = user;
     struct script *s = n->script;
-    struct arrival a = { s, socket_slot(socket), e };
+    struct arrival a = { s, socket_slot(socket), e, false };
 
     if (!a.slot)
         return;
     struct source before = source_set(s, &socket_source, s->slots[a.slot].ref);
     (void)script_enter(s, s->enter_event, &a);
     s->source = before;
+    if (a.refused)
+        atr_socket_reject(socket);
 }
 
 /* --- Life --- */

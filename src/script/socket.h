@@ -30,6 +30,9 @@ atr_socket *check_live_socket(struct script *s, lua_State *L, int idx);
 void check_event_name(lua_State *L, int idx);
 /* Encodes the event whose name is at first, up to last. Raises. */
 struct encoder *encode_event(struct script *s, lua_State *L, int first, int last);
+/* The same for clients: what the replacer makes of them. It stays on the stack, where bytes in it
+ * are borrowed from. */
+struct encoder *encode_packet(struct script *s, lua_State *L, int first, int last);
 
 /* The functions of emit.c. */
 void emit_open(lua_State *L, struct script *s, int core);

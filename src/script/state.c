@@ -27,7 +27,7 @@ static void *count_alloc(void *user, void *p, size_t old_size, size_t new_size)
     size_t more = new_size > old_size ? new_size - old_size : 0;
     void *new;
 
-    if (more && s->running && s->memory + more > s->memory_max)
+    if (more && (s->running || s->reviving) && s->memory + more > s->memory_max)
         return NULL;
     new = s->alloc(s->alloc_user, p, old_size, new_size);
     if (new || new_size == 0)
@@ -139,10 +139,10 @@ static void set_paths(lua_State *L, const char *dir)
 }
 
 static void (*const parts[])(lua_State *L, struct script *s, int core) = {
-    value_open,     task_open,      listeners_open, socket_open,    handshake_open,
-    event_open,     namespace_open, room_open,      broadcast_open, cluster_open,
-    server_open,    describe_open,  engine_open,    http_open,      engine_hooks_open,
-    websocket_open, timer_open,     database_open,  log_open,
+    value_open,        task_open,      listeners_open, socket_open,   handshake_open,
+    event_open,        rewrite_open,   namespace_open, room_open,     broadcast_open,
+    cluster_open,      server_open,    describe_open,  engine_open,   http_open,
+    engine_hooks_open, websocket_open, timer_open,     database_open, log_open,
 };
 
 /* Runs the embedded sources; each gets the core table and adds to it what the next ones use. The

@@ -121,6 +121,8 @@ struct script {
     int deferred_ref;                       /* disconnects whose handlers run later */
     atr_ref deferred_timer;                 /* 0: none waits */
     int allow_ref;                          /* allowRequest */
+    int replacer_ref, reviver_ref;          /* LUA_NOREF: none */
+    bool reviving;                          /* the reviver is on the stack */
     int names_ref;                          /* event name to number */
     unsigned name_count;
     bool drains; /* somebody listens to "drain" of a socket */
@@ -206,6 +208,7 @@ void listeners_open(lua_State *L, struct script *s, int core);
 void socket_open(lua_State *L, struct script *s, int core);
 void handshake_open(lua_State *L, struct script *s, int core);
 void event_open(lua_State *L, struct script *s, int core);
+void rewrite_open(lua_State *L, struct script *s, int core);
 void room_open(lua_State *L, struct script *s, int core);
 void namespace_open(lua_State *L, struct script *s, int core);
 void broadcast_open(lua_State *L, struct script *s, int core);

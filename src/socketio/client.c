@@ -162,8 +162,10 @@ static void on_close(struct eio_session *session, enum eio_reason reason, const 
 /* --- Packets --- */
 
 /* 2.7: what cannot be decoded. */
-static void malformed(struct sio_client *c)
+void sio_client_malformed(struct sio_client *c)
 {
+    if (c->closing)
+        return;
     sio_client_server(c)->stats.protocol_errors++;
     sio_client_close(c, EIO_FORCED_CLOSE);
 }
@@ -264,7 +266,7 @@ static void on_text(struct sio_client *c, str text)
 
     if (c->partial || sio_packet_decode(text, &limits, &p, NULL) != PARSE_DONE ||
         (p.attachments && sio_placeholders_check(p.data, p.attachments) < 0)) {
-        malformed(c);
+        sio_client_malformed(c);
         return;
     }
     if (sio_is_v2(c))
@@ -278,7 +280,7 @@ static void on_attachment(struct sio_client *c, str bytes)
     struct sio_socket *s;
 
     if (!p) {
-        malformed(c);
+        sio_client_malformed(c);
         return;
     }
     if (!sio_partial_add(p, bytes))
@@ -307,7 +309,7 @@ static void on_packed(struct sio_client *c, str bytes)
         (p.type != SIO_CONNECT || p.data.n <= io->engine.options.message_bytes_max))
         take(c, &p, (str){ 0 }, sio_msgpack_attachments(&in));
     else
-        malformed(c);
+        sio_client_malformed(c);
     if (in.text.cap + in.slices.cap > SCRATCH_KEEP_BYTES || io->packing.in.text.cap)
         sio_msgpack_free(&in);
     else
@@ -326,7 +328,7 @@ static void on_message(struct eio_session *session, bool binary, uint8_t *data, 
         if (binary)
             on_packed(c, str_n(data, n));
         else
-            malformed(c);
+            sio_client_malformed(c);
         return;
     }
     if (binary)

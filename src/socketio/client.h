@@ -53,6 +53,8 @@ void sio_client_joined(struct sio_client *c);
 /* Out of the list; the socket's own next stays, so that a walk over the list survives. */
 void sio_client_remove(struct sio_client *c, struct sio_socket *s);
 
+/* 2.7: what it sent cannot be understood: counts that and closes the connection. */
+void sio_client_malformed(struct sio_client *c);
 /* Ends all sockets with the reason and closes the connection, output first. */
 void sio_client_close(struct sio_client *c, enum eio_reason reason);
 /* The same once the connection is closing: only the sockets, and what is pending. */

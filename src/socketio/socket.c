@@ -235,6 +235,11 @@ void sio_socket_disconnect(struct sio_socket *s, bool close)
     sio_client_close(c, EIO_FORCED_SERVER_CLOSE);
 }
 
+void sio_socket_reject(struct sio_socket *s)
+{
+    sio_client_malformed(s->client);
+}
+
 /* --- Who it is --- */
 
 struct sio_socket *sio_socket_find(struct sio_server *io, uint64_t ref)

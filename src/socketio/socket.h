@@ -112,6 +112,9 @@ void *sio_socket_kept(struct sio_socket *s);
 /* JSON of its data as another server left it, or as it was last looked at (on_freeze); empty: none.
  */
 str sio_socket_frozen(const struct sio_socket *s);
+/* What it sent makes no sense to the application: its connection ends as if a packet was malformed.
+ */
+void sio_socket_reject(struct sio_socket *s);
 /* close: the whole connection, else this namespace only. A no-op unless connected. */
 void sio_socket_disconnect(struct sio_socket *s, bool close);
 

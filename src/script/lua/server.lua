@@ -240,6 +240,11 @@ function server:configure(options)
   for name, value in pairs(options) do
     if name == "allowRequest" then
       allow_request(value)
+    elseif name == "replacer" or name == "reviver" then
+      if value and type(value) ~= "function" then
+        error(name .. ": function(key, value, holder) or false expected, got " .. type(value), 2)
+      end
+      core.rewrite(name, value)
     else
       core.configure(name, value)
     end
