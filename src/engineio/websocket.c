@@ -18,6 +18,7 @@
 #include "base/base64.h"
 #include "base/mem.h"
 #include "engineio/cors.h"
+#include "engineio/handshake.h"
 #include "engineio/polling.h"
 #include "proto/eio3_payload.h"
 
@@ -234,6 +235,18 @@ static void accept(struct ws_conn *w, struct eio_server *e, struct http_request 
         ws_conn_deflate(w, &terms->deflate);
 }
 
+/* While headers were shown to the owner the server may have closed, or the id have been given to
+ * another. */
+static bool may_still_open(struct eio_server *e, struct http_request *r, str sid)
+{
+    if (eio_handshake_busy(e, r))
+        return false;
+    if (sid.n == 0 || !map_get(&e->sessions, sid))
+        return true;
+    eio_refuse(e, r, EIO_ERROR_REQUEST, STR(""), "ID_GENERATION_ERROR");
+    return false;
+}
+
 void eio_websocket_open(struct eio_server *e, struct http_request *r, const struct eio_query *q,
                         str sid)
 {
@@ -243,6 +256,10 @@ void eio_websocket_open(struct eio_server *e, struct http_request *r, const stru
 
     if (!handshake_good(e, r, &terms, true))
         return;
+    if (!may_still_open(e, r, sid)) {
+        buf_free(&terms.head);
+        return;
+    }
     s = eio_session_new(e, !q->version4, sid);
     s->base64 = q->base64;
     e->stats.websocket_open++;

@@ -361,6 +361,77 @@ static void sessions_are_small(void **state)
     assert_in_range(sizeof(struct eio_session), 64, 256);
 }
 
+/* --- What the owner does while headers are shown to it --- */
+
+static eio_handshake unnamed;
+
+static void close_server(struct eio_server *e, struct http_request *r, bool initial)
+{
+    (void)r;
+    (void)initial;
+    eio_server_close(e, EIO_SERVER_SHUTTING_DOWN);
+}
+
+static void nothing_opens_after_the_end(void **state)
+{
+    struct rig g;
+    struct client c;
+    struct answer a;
+
+    (void)state;
+    rig_open(&g, NULL);
+    g.engine.hooks.on_headers = close_server;
+    client_open(&c, &g);
+    websocket_ask(&c, websocket_url(NULL), "");
+    a = client_answer(&c);
+    assert_int_equal(a.status, 503);
+    assert_int_equal(g.engine.stats.opened, 0);
+    client_close(&c);
+    rig_close(&g);
+}
+
+static void name_second(struct eio_server *e, eio_handshake hs, struct http_request *r)
+{
+    (void)r;
+    if (!unnamed)
+        unnamed = hs;
+    else
+        assert_int_equal(eio_server_name(e, hs, STR("same")), 0);
+}
+
+static void name_first(struct eio_server *e, struct http_request *r, bool initial)
+{
+    (void)r;
+    (void)initial;
+    e->hooks.on_headers = NULL;
+    assert_int_equal(eio_server_name(e, unnamed, STR("same")), 0);
+}
+
+static void two_do_not_get_one_id(void **state)
+{
+    struct rig g;
+    struct client first, second;
+    struct answer a;
+
+    (void)state;
+    unnamed = 0;
+    rig_open(&g, NULL);
+    g.engine.hooks.on_generate_id = name_second;
+    g.engine.hooks.on_headers = name_first;
+    client_open(&first, &g);
+    client_open(&second, &g);
+    websocket_ask(&first, websocket_url(NULL), "");
+    client_silent(&first);
+    websocket_ask(&second, websocket_url(NULL), "");
+    a = client_answer(&second);
+    assert_int_equal(a.status, 400);
+    a = client_answer(&first);
+    assert_int_equal(a.status, 101);
+    client_close(&first);
+    client_close(&second);
+    rig_close(&g);
+}
+
 TEST_MAIN(cmocka_unit_test(text_and_binary_come_and_go), cmocka_unit_test(fragments_are_joined),
           cmocka_unit_test(any_split_delivers_the_same),
           cmocka_unit_test(types_without_meaning_are_ignored),
@@ -370,4 +441,5 @@ TEST_MAIN(cmocka_unit_test(text_and_binary_come_and_go), cmocka_unit_test(fragme
           cmocka_unit_test(our_close_sends_what_is_queued_and_an_empty_frame),
           cmocka_unit_test(a_handler_may_close), cmocka_unit_test(the_first_subprotocol_is_chosen),
           cmocka_unit_test(packets_behind_the_handshake), cmocka_unit_test(base64_clients_get_text),
+          cmocka_unit_test(nothing_opens_after_the_end), cmocka_unit_test(two_do_not_get_one_id),
           cmocka_unit_test(a_warm_echo_allocates_nothing), cmocka_unit_test(sessions_are_small))
