@@ -92,7 +92,7 @@ static int enqueue(struct link *l, uint8_t more, str part, const int *fds, size_
     }
     *l->queue_end = p;
     l->queue_end = &p->next;
-    l->queued_bytes += part.n;
+    l->queued_bytes += sizeof *p + part.n;
     return 0;
 }
 
@@ -104,9 +104,12 @@ static void watch(struct link *l, uint32_t events)
     ASSERT(err == 0);
 }
 
-static size_t queue_max(const struct link *l)
+static bool queue_has_room(const struct link *l, size_t n)
 {
-    return l->queued_bytes_max ? l->queued_bytes_max : LINK_MESSAGE_BYTES_MAX;
+    size_t max = l->queued_bytes_max ? l->queued_bytes_max : LINK_MESSAGE_BYTES_MAX;
+
+    n += (n / LINK_PACKET_BYTES + 1) * sizeof(struct link_packet);
+    return l->queued_bytes < max && n <= max - l->queued_bytes;
 }
 
 int link_send(struct link *l, str data, const int *fds, size_t fd_count)
@@ -117,8 +120,7 @@ int link_send(struct link *l, str data, const int *fds, size_t fd_count)
     ASSERT(fd_count <= LINK_FDS_MAX);
     if (l->closing)
         return ATR_ECLOSED;
-    if (data.n > LINK_MESSAGE_BYTES_MAX ||
-        (waiting && data.n + sizeof(struct link_packet) > queue_max(l) - l->queued_bytes))
+    if (data.n > LINK_MESSAGE_BYTES_MAX || (waiting && !queue_has_room(l, data.n)))
         return ATR_ELIMIT;
     do {
         size_t n = data.n < LINK_PACKET_BYTES ? data.n : LINK_PACKET_BYTES;
@@ -152,7 +154,7 @@ static void write_queue(struct link *l)
     while ((p = l->queue) &&
            (err = transmit(l->watch.fd, p->more, p->data, p->n, p->fds, p->fd_count)) == 0) {
         l->queue = p->next;
-        l->queued_bytes -= p->n;
+        l->queued_bytes -= sizeof *p + p->n;
         packet_free(p);
     }
     if (err < 0 && err != -EAGAIN) {

@@ -44,7 +44,7 @@ struct link {
     const struct link_events *events;
     void *owner;
     struct link_packet *queue, **queue_end; /* not yet taken by the kernel */
-    size_t queued_bytes, queued_bytes_max;  /* 0: LINK_MESSAGE_BYTES_MAX */
+    size_t queued_bytes, queued_bytes_max;  /* memory; 0: LINK_MESSAGE_BYTES_MAX */
     struct buf gathered;                    /* of a message that comes in several packets */
     int fds[LINK_FDS_MAX];                  /* that came with it */
     size_t fd_count;

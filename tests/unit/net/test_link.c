@@ -196,6 +196,35 @@ static void test_a_full_queue_refuses_and_holds(void **state)
     assert_null(a.link);
 }
 
+/* Packets cost what they take in memory, however little they say. */
+static void test_many_little_ones_are_too_many(void **state)
+{
+    int err = 0, sent = 0;
+
+    (void)state;
+    a.link->queued_bytes_max = 64 << 10;
+    while (err == 0 && sent < 20000 && (err = link_send(a.link, STR("x"), NULL, 0)) == 0)
+        sent++;
+    assert_int_equal(err, ATR_ELIMIT);
+    assert_true(sent < 10000);
+}
+
+/* One that found the queue empty may be larger than the queue; then nothing more fits. */
+static void test_a_large_one_fills_the_queue(void **state)
+{
+    static char big[4 << 20];
+
+    (void)state;
+    a.link->queued_bytes_max = 64 << 10;
+    assert_int_equal(link_send(a.link, str_n(big, sizeof big), NULL, 0), 0);
+    assert_true(a.link->queued_bytes > 64 << 10);
+    assert_int_equal(link_send(a.link, STR("x"), NULL, 0), ATR_ELIMIT);
+    for (int i = 0; i < 1000 && b.messages < 1; i++)
+        turns(1);
+    assert_int_equal(a.link->queued_bytes, 0);
+    assert_int_equal(link_send(a.link, STR("x"), NULL, 0), 0);
+}
+
 static void test_the_peer_dies(void **state)
 {
     (void)state;
@@ -292,6 +321,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_large_messages_come_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_descriptors_travel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_queue_refuses_and_holds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_little_ones_are_too_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_large_one_fills_the_queue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_peer_dies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_closing_inside_a_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nonsense_closes, set_up, tear_down),
