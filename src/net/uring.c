@@ -81,11 +81,11 @@ static int probe(struct uring *u)
 
 int uring_open(struct uring *u, unsigned entries)
 {
-    struct io_uring_params p = { .flags = IORING_SETUP_SUBMIT_ALL };
+    struct io_uring_params p = { .flags = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
+                                          IORING_SETUP_DEFER_TASKRUN };
     int err;
 
     *u = (struct uring){ .entries = entries };
-        p.flags |= IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
     u->fd = (int)syscall(__NR_io_uring_setup, entries, &p); /* close-on-exec by nature */
     if (u->fd < 0)
         return -errno;

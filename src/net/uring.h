@@ -28,7 +28,8 @@ struct uring {
 };
 
 /* entries: the most sends of one run, a power of two. -errno where the kernel has no io_uring, does
- * not allow it, or has one too old to tell when a send was cut short (before 6.0). */
+ * not allow it, or has one that is too old (before 6.1: it does not tell when a send was cut short,
+ * or does not know the flags). */
 int uring_open(struct uring *u, unsigned entries) MUST_CHECK;
 void uring_close(struct uring *u);
 
