@@ -49,8 +49,8 @@ static void on_answer(void *user, struct bus_node from, str answer)
 static void on_end(void *user, int err, uint32_t missing)
 {
     struct collecting *k = user;
-    struct sio_reader r = { (const char *)k->bytes.data, (const char *)k->bytes.data + k->bytes.len,
-                            false };
+    const char *bytes = k->count ? (const char *)k->bytes.data : "";
+    struct sio_reader r = { bytes, bytes + k->bytes.len, false };
     struct sio_collected out = { .count = k->count, .missing = missing };
     str **blocks = mem_alloc(k->count * sizeof *blocks + 1);
 
