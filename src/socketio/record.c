@@ -38,7 +38,7 @@ static struct sio_server *server_of(const struct sio_record *rec)
 
 static size_t bytes_of(const struct sio_record *rec)
 {
-    return sizeof *rec + rec->rooms_bytes;
+    return sizeof *rec + rec->rooms_bytes + rec->frozen_n;
 }
 
 void sio_record_new(struct sio_recovery *r, struct sio_socket *s)

@@ -205,6 +205,28 @@ static void test_its_server_closes(void **state)
     assert_null(journal_get(&nodes[0].journal, str_n(c.pid, SIO_ID_LEN)).p);
 }
 
+/* What a server inherits is bounded by all that it takes. */
+static void test_inherited_data_counts(void **state)
+{
+    static char data[100000];
+    struct buf value = { 0 };
+    char key[SIO_ID_LEN];
+
+    (void)state;
+    buf_byte(&value, 1);
+    sio_write_str(&value, STR("/"));
+    memset(key, 'i', sizeof key);
+    buf_append(&value, key, sizeof key);
+    for (int i = 0; i < 4; i++)
+        sio_write_u64(&value, 0);
+    sio_write_str(&value, STR(""));
+    sio_write_str(&value, str_n(data, sizeof data));
+    sio_cluster_inherit(&nodes[0].rig.io, str_n(key, sizeof key), buf_str(&value));
+    assert_int_equal(nodes[0].rig.io.stats.recovery_inherited, 1);
+    assert_true(main_of(0)->recovery->saved_bytes > sizeof data);
+    buf_free(&value);
+}
+
 static void test_the_old_connection_is_cut(void **state)
 {
     struct client c = { 0 }, again;
@@ -403,7 +425,8 @@ static void test_exactly_once_at_random(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 TEST_MAIN(TEST(test_comes_back_to_another_server), TEST(test_its_server_dies),
-          TEST(test_its_server_closes), TEST(test_the_old_connection_is_cut),
-          TEST(test_unknown_sessions), TEST(test_offsets_do_not_pass_what_is_still_to_come),
+          TEST(test_its_server_closes), TEST(test_inherited_data_counts),
+          TEST(test_the_old_connection_is_cut), TEST(test_unknown_sessions),
+          TEST(test_offsets_do_not_pass_what_is_still_to_come),
           TEST(test_what_comes_meanwhile_is_heard_once), TEST(test_old_clients_get_no_offsets),
           TEST(test_history_no_longer_reaches_back), TEST(test_exactly_once_at_random))
