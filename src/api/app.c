@@ -5,6 +5,7 @@
 #include "api/app.h"
 
 #include "api/prometheus.h"
+#include "api/rates.h"
 #include "api/tls.h"
 #include "base/assert.h"
 #include "base/buf.h"
@@ -82,6 +83,8 @@ atr_app *atr_app_new(int *err)
     timer_init(&app->closed, look_closed);
     http_router_init(&app->router);
     http_server_init(&app->http, &app->loop, &HTTP_LIMITS_DEFAULT, http_router_find, &app->router);
+    rates_init(&app->rates, &app->loop);
+    app->http.rates = app->gateway.rates = &app->rates;
     app_apply_settings(app);
     ASSERT(atr_http_route(app, ATR_STR("GET"), ATR_STR("/healthz"), healthz, app) == 0);
     return app;
@@ -117,6 +120,8 @@ void atr_app_free(atr_app *app)
     stream_end_all(&app->loop);
     drain_close(&app->loop);
     loop_fini(&app->loop);
+    rates_fini(&app->rates);
+    mem_free(app->proxies);
     mem_free(app);
     if (on_free)
         on_free(free_user);
@@ -176,6 +181,7 @@ void app_apply_settings(atr_app *app)
     app->loop.no_burst = !settings_number(s, SET_ioUring);
     app->loop.slow_us = (uint64_t)settings_number(s, SET_slowHandler) * 1000;
     app->loop.on_slow = on_slow;
+    rates_apply_settings(app);
     tls_apply_settings(app);
     if (app->io)
         io_apply_settings(app->io);

@@ -27,6 +27,8 @@ struct atr_app {
     struct http_server http;
     struct http_router router;
     struct settings settings;
+    struct rates rates;            /* what clients may do per second */
+    struct address_range *proxies; /* trustProxy */
     struct exchange *exchange; /* of the owner: the other servers of the application; NULL: alone */
     atr_io *io;                /* NULL until first asked for */
     struct list engines;       /* of atr_engine */

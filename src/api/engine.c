@@ -162,6 +162,7 @@ atr_engine *atr_engine_new(atr_app *app, atr_str options_json, const atr_engine_
         goto fail;
     shapes_engine_options(&e->settings, &e->strings, &o);
     eio_server_init(&e->server, &app->loop, &o, &events, e);
+    e->server.rates = &app->rates;
     engine_hooks_init(&e->hooks, app, &e->server);
     if (http_router_mount(&app->router, o.path, &e->server.handler) < 0) {
         (void)err_why(why, ATR_EEXISTS, "the path %.*s is taken", STR_ARG(o.path));
@@ -236,6 +237,8 @@ static void add_stats(struct eio_stats *sum, const struct eio_stats *more)
     sum->overlaps += more->overlaps;
     sum->refused += more->refused;
     sum->queue_overflows += more->queue_overflows;
+    sum->rate_limited += more->rate_limited;
+    sum->sessions_full += more->sessions_full;
 }
 
 void io_sum_stats(const atr_app *app, struct eio_stats *sum)

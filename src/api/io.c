@@ -83,6 +83,7 @@ atr_io *atr_app_io(atr_app *app)
     list_init(&io->matchers);
     options_of(io, &o);
     sio_server_init(&io->server, &app->loop, &o, &io_events, io);
+    io->server.engine.rates = &app->rates;
     engine_hooks_init(&io->hooks, app, &io->server.engine);
     app->io = io;
     if (app->exchange)

@@ -96,6 +96,7 @@ static void give_http(const struct walk *w, const struct http_server *server)
     COUNTER("http_errors", "reason=\"timeout\"", "Requests refused or broken off", h->timeouts);
     COUNTER("http_errors", "reason=\"too_large\"", "Requests refused or broken off", h->too_large);
     COUNTER("http_errors", "reason=\"aborted\"", "Requests refused or broken off", h->aborted);
+    COUNTER("http_errors", "reason=\"rate\"", "Requests refused or broken off", h->rate_limited);
     COUNTER("http_errors", "reason=\"max_connections\"", "Requests refused or broken off",
             h->refused);
     /* Out of descriptors or memory: the listener rests, then tries again. */
@@ -129,6 +130,7 @@ static void give_websocket(const struct walk *w, const struct gateway_stats *g)
             ws_stats.protocol_errors);
     COUNTER("ws_errors", "reason=\"encoding\"", "WebSocket connections failed",
             ws_stats.encoding_errors);
+    COUNTER("ws_errors", "reason=\"rate\"", "WebSocket connections failed", ws_stats.rate_limited);
     COUNTER("ws_errors", "reason=\"too_big\"", "WebSocket connections failed", ws_stats.too_big);
     COUNTER("ws_deflated", "", "WebSocket messages compressed", ws_stats.deflated);
     COUNTER("ws_deflate_shared", "", "Compressed messages sent again", ws_stats.deflated_shared);
@@ -149,6 +151,10 @@ static void give_websocket(const struct walk *w, const struct gateway_stats *g)
     COUNTER("websocket_pings", "", "Pings sent", g->pings);
     COUNTER("websocket_drops", "reason=\"idle\"", "Connections or messages given up",
             g->idle_timeouts);
+    COUNTER("websocket_drops", "reason=\"rate\"", "Connections or messages given up",
+            g->rate_limited);
+    COUNTER("websocket_drops", "reason=\"max_connections\"", "Connections or messages given up",
+            g->full);
     COUNTER("websocket_drops", "reason=\"overflow\"", "Connections or messages given up",
             g->overflow_disconnects);
     COUNTER("websocket_drops", "reason=\"overflow_message\"", "Connections or messages given up",
@@ -190,6 +196,23 @@ static void give_pressure(const struct walk *w, const struct pressure_stats *p)
     GAUGE("backpressure_paused", "", "Connections that are not read from meanwhile", p->held);
 }
 
+static void give_rates(const struct walk *w, const struct rates *r)
+{
+    static const char *const help = "What was refused for coming too fast";
+
+    COUNTER("rate_limited", "by=\"connection\",of=\"messages\"", help, r->refused[RATES_MESSAGES]);
+    COUNTER("rate_limited", "by=\"connection\",of=\"bytes\"", help, r->refused[RATES_BYTES]);
+    COUNTER("rate_limited", "by=\"address\",of=\"messages\"", help,
+            r->refused[RATES_ADDRESS_MESSAGES]);
+    COUNTER("rate_limited", "by=\"address\",of=\"bytes\"", help, r->refused[RATES_ADDRESS_BYTES]);
+    COUNTER("rate_limited", "by=\"address\",of=\"connects\"", help, r->refused[RATES_CONNECTS]);
+    COUNTER("rate_limited", "by=\"address\",of=\"handshakes\"", help, r->refused[RATES_SESSIONS]);
+    GAUGE("rate_addresses", "", "Addresses that limits per second are kept for",
+          r->addresses.count);
+    COUNTER("rate_addresses_forgotten", "", "Of these, given up early for others to have room",
+            r->forgotten);
+}
+
 static void give_engine(const struct walk *w, const struct eio_stats *e)
 {
     GAUGE("engine_sessions", "transport=\"polling\"", "Open Engine.IO sessions", e->polling_open);
@@ -210,6 +233,9 @@ static void give_engine(const struct walk *w, const struct eio_stats *e)
     COUNTER("engine_errors", "reason=\"too_large\"", "Sessions or requests refused", e->too_large);
     COUNTER("engine_errors", "reason=\"overlap\"", "Sessions or requests refused", e->overlaps);
     COUNTER("engine_errors", "reason=\"refused\"", "Sessions or requests refused", e->refused);
+    COUNTER("engine_errors", "reason=\"rate\"", "Sessions or requests refused", e->rate_limited);
+    COUNTER("engine_errors", "reason=\"max_sessions\"", "Sessions or requests refused",
+            e->sessions_full);
     COUNTER("engine_errors", "reason=\"queue_overflow\"", "Sessions or requests refused",
             e->queue_overflows);
 }
@@ -252,6 +278,10 @@ static void give_socketio(const struct walk *w, const struct sio_stats *s)
             s->protocol_errors);
     COUNTER("socketio_errors", "reason=\"limit\"", "Connections closed for what they sent",
             s->limits_hit);
+    COUNTER("socketio_limits", "limit=\"rooms\"", "What went beyond maxRooms, maxNamespaces",
+            s->rooms_full);
+    COUNTER("socketio_limits", "limit=\"namespaces\"", "What went beyond maxRooms, maxNamespaces",
+            s->namespaces_full);
     give_recovery(w, s);
 }
 
@@ -283,6 +313,7 @@ void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), 
     give_tls(w);
     give_pressure(w, &pressure_stats);
     give_websocket(w, &app->gateway.stats);
+    give_rates(w, &app->rates);
     io_sum_stats(app, &engines);
     give_engine(w, &engines);
     if (app->io)

@@ -37,6 +37,9 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(ioUring,                      BOOL,  APP,    "true",                        0,   0,          "write to many connections by one system call, where the kernel has io_uring and allows it") \
     X(shutdownTimeout,              COUNT, APP,    "5000",                        0,   3600000,    "ms that connections get to finish after SIGTERM or SIGINT") \
     X(maxConnections,               COUNT, APP,    "0",                           0,   100000000,  "open TCP connections; further ones get 503; 0: no limit") \
+    X(rateLimit,                    SHAPE, APP,    "false",                       0,   0,          "what one connection may send per second: messages, bytes; burst: seconds' worth at once (5); beyond it the connection is closed (1008, 429); false: no limit") \
+    X(addressRateLimit,             SHAPE, APP,    "false",                       0,   0,          "the same for all connections of one address (an IPv6 /64): messages, bytes, and connects: TCP connections, and handshakes, per second; further ones get 429") \
+    X(trustProxy,                   SHAPE, APP,    "[]",                          0,   0,          "addresses, and ranges such as 10.0.0.0/8, of proxies whose X-Forwarded-For is believed: a list, or a text with commas") \
     X(maxHeaderSize,                COUNT, APP,    "16384",                       256, 1048576,    "bytes of an HTTP request's head; larger ones get 431") \
     X(maxBodySize,                  COUNT, APP,    "1048576",                     0,   1073741824, "bytes of an HTTP request's body for routes; larger ones get 413") \
     X(headersTimeout,               COUNT, APP,    "10000",                       10,  3600000,    "ms for a whole request head to arrive") \

@@ -8,6 +8,7 @@
 #include "api/shapes.h"
 
 #include "api/output.h"
+#include "api/rates.h"
 #include "api/tls.h"
 #include "base/err.h"
 #include "proto/json.h"
@@ -462,6 +463,8 @@ int shape_check(enum setting_name n, str json, char *why)
         err = compression_of(json, &o.compress_min, why);
     else if (n == SET_perMessageDeflate)
         err = shapes_deflate(json, &o.deflate, why);
+    else if (n == SET_rateLimit || n == SET_addressRateLimit || n == SET_trustProxy)
+        err = rates_check(n, json, why);
     else if (n == SET_tlsSni)
         err = tls_hosts_check(json, why);
     else if (n == SET_tlsMinVersion)

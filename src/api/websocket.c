@@ -361,6 +361,8 @@ atr_str atr_ws_address(const atr_ws *ws)
 
     if (!s)
         return (atr_str){ 0 };
+    if (gateway_conn_client(conn_in(ws)))
+        return atr_text(gateway_conn_client(conn_in(ws)));
     char *text = arena_alloc(&s->loop->scratch, 64);
     stream_peer(s, text, &port);
     return str_out(str_of(text));

@@ -18,6 +18,7 @@ bool eio_handshake_busy(struct eio_server *e, struct http_request *r)
 
     if (!e->closing && (o->sessions_max == 0 || e->sessions.count < o->sessions_max))
         return false;
+    e->stats.sessions_full += !e->closing;
     eio_refuse_busy(e, r, e->closing ? "SERVER_CLOSING" : "SESSIONS_MAX");
     return true;
 }

@@ -168,6 +168,7 @@ void eio_polling_open(struct eio_server *e, struct http_request *r, const struct
     struct msg *first[2];
     size_t n = 1;
 
+    eio_session_limit(s, r);
     s->polling = polling_new(s);
     s->polling->text_only = q->base64;
     s->polling->jsonp = eio_body_jsonp(r->head.query);
@@ -219,6 +220,16 @@ void eio_polling_get(struct eio_polling *p, struct http_request *r)
 
 /* --- POST --- */
 
+/* More came in than may: as a WebSocket is closed for it. */
+static void end_too_fast(struct eio_polling *p, struct http_request *r)
+{
+    struct eio_server *e = server_of(p);
+
+    e->stats.rate_limited++;
+    eio_session_end(p->session, EIO_TRANSPORT_ERROR, "rate limit exceeded", 0);
+    eio_answer_empty(e, r, 429, false);
+}
+
 void eio_polling_post(struct eio_polling *p, struct http_request *r)
 {
     struct eio_session *s = p->session;
@@ -240,20 +251,33 @@ void eio_polling_post(struct eio_polling *p, struct http_request *r)
         eio_answer_empty(e, r, 413, false);
         return;
     }
+    if (s->guard && r->head.has_length && !rates_take(s->guard, 0, r->head.length)) {
+        end_too_fast(p, r);
+        return;
+    }
     r->body_bytes_max = e->options.message_bytes_max;
     r->user = p;
     p->post = r;
 }
 
+/* Whether a payload is within the session's limits: the bytes of one whose length its head did not
+ * tell. */
+static bool within_rates(struct eio_session *s, const struct http_request *r)
+{
+    return !s->guard || r->head.has_length || rates_take(s->guard, 0, r->body.len);
+}
+
 /* Hands a payload out packet by packet, until the session is held. A handler may end it in the
- * middle: the rest is then dropped. False at the first malformed packet; those before it were
- * delivered. */
+ * middle: the rest is then dropped. False at the first malformed packet, or the first too many;
+ * those before it were delivered. */
 static bool deliver(struct eio_polling *p)
 {
     struct eio_session *s = p->session;
     struct eio_packet pk;
 
     while (p->rest.rest.p && !s->holds && s->state != EIO_STATE_CLOSED) {
+        if (s->guard && !rates_take(s->guard, 1, 0))
+            return false;
         if (eio_body_next(&p->rest, &pk) != PARSE_DONE)
             return false;
         if (pk.type == EIO_CLOSE) /* also from a session that is closing already */
@@ -278,6 +302,10 @@ static void end_post(struct eio_polling *p, bool good)
         answer(e, r, &(struct reply){ STR("text/html"), STR("ok"), false }, NULL);
         return;
     }
+    if (s->guard && s->guard->exceeded) {
+        end_too_fast(p, r);
+        return;
+    }
     e->stats.parse_errors++;
     eio_answer_empty(e, r, 400, false);
     eio_session_end(s, EIO_PARSE_ERROR, NULL, 0);
@@ -298,7 +326,7 @@ static void go_on(struct eio_polling *p)
 void eio_polling_body(struct eio_polling *p, struct http_request *r)
 {
     ASSERT(p->post == r);
-    if (eio_body_open(&p->rest, p, r) == PARSE_DONE)
+    if (within_rates(p->session, r) && eio_body_open(&p->rest, p, r) == PARSE_DONE)
         go_on(p);
     else
         end_post(p, false);

@@ -119,6 +119,8 @@ static void answer_text(struct eio_server *e, struct http_request *r, unsigned s
 
     if (status == 426)
         buf_add(head, STR("Sec-WebSocket-Version: 13\r\n"));
+    else if (status == 429)
+        buf_add(head, STR("Retry-After: 1\r\n"));
     http_respond(r, &(struct http_response){
                         .status = status,
                         .type = STR("text/html"),
@@ -131,14 +133,19 @@ static void answer_text(struct eio_server *e, struct http_request *r, unsigned s
 static void answer_json(struct eio_server *e, struct http_request *r, unsigned status,
                         enum eio_error code, str message)
 {
+    struct buf *head;
+
     buf_clear(&e->body);
     buf_format(&e->body, "{\"code\":%d,\"message\":", (int)code);
     json_write_string(&e->body, message);
     buf_byte(&e->body, '}');
+    head = eio_answer_head(e, r);
+    if (status == 429)
+        buf_add(head, STR("Retry-After: 1\r\n"));
     http_respond(r, &(struct http_response){
                         .status = status,
                         .type = STR("application/json"),
-                        .headers = buf_str(eio_answer_head(e, r)),
+                        .headers = buf_str(head),
                         .body = buf_str(&e->body),
                     });
 }
@@ -164,6 +171,18 @@ void eio_refuse_busy(struct eio_server *e, struct http_request *r, const char *c
         answer_text(e, r, 503, message);
     else
         answer_json(e, r, 503, EIO_ERROR_REQUEST, message);
+}
+
+void eio_refuse_rate(struct eio_server *e, struct http_request *r)
+{
+    str message = error_text(EIO_ERROR_REQUEST);
+
+    e->stats.refused++;
+    e->stats.rate_limited++;
+    if (eio_request_upgrades(r))
+        answer_text(e, r, 429, message);
+    else
+        answer_json(e, r, 429, EIO_ERROR_REQUEST, message);
 }
 
 void eio_refuse_upgrade(struct eio_server *e, struct http_request *r, unsigned status, str why)

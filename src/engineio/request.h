@@ -37,6 +37,8 @@ void eio_refuse(struct eio_server *e, struct http_request *r, enum eio_error cod
                 const char *context);
 /* 503: the server closes, or holds as many sessions as it may. */
 void eio_refuse_busy(struct eio_server *e, struct http_request *r, const char *context);
+/* 429: too many handshakes of an address. The application is not told, which would cost as much. */
+void eio_refuse_rate(struct eio_server *e, struct http_request *r);
 /* What asks for a WebSocket is no good handshake of one: that status, why as text. */
 void eio_refuse_upgrade(struct eio_server *e, struct http_request *r, unsigned status, str why);
 /* An answer without a body; close: the connection too. */

@@ -124,10 +124,27 @@ void eio_server_admit(struct eio_server *e, struct http_request *r, bool complet
         eio_answer_empty(e, r, 500, false);
 }
 
+/* Whether r would open a session, and its address has opened enough of them lately. */
+static bool too_often(struct eio_server *e, struct http_request *r)
+{
+    struct address from;
+    struct eio_query q;
+
+    if (!e->rates || !e->rates->connects)
+        return false;
+    eio_query_parse(&q, r->head.query);
+    return q.sid_len == 0 && http_client(r, &from) &&
+           !rates_connect(e->rates, &from, RATES_SESSIONS);
+}
+
 static void route(struct eio_server *e, struct http_request *r)
 {
     if (preflight(e, r))
         return;
+    if (too_often(e, r)) {
+        eio_refuse_rate(e, r);
+        return;
+    }
     if (!e->hooks.on_request) {
         eio_server_admit(e, r, false);
         return;

@@ -93,7 +93,7 @@ struct eio_stats {
     /* Messages that are not empty, and their bytes without packet types. */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t packets_in, packets_out, ping_timeouts, parse_errors, too_large, overlaps, refused,
-        queue_overflows;
+        queue_overflows, rate_limited, sessions_full;
 };
 
 struct eio_server {
@@ -109,6 +109,7 @@ struct eio_server {
     struct list surplus;         /* internal: WebSockets being turned away */
     struct msg *ping, *pong, *probe_pong; /* shared by all sessions */
     struct buf head, body;                /* internal: scratch of answers */
+    struct rates *rates;                  /* what clients may do per second; NULL: anything */
     struct eio_stats stats;
     void *owner;
     bool closing;
@@ -132,6 +133,7 @@ struct eio_session {
     struct ws_conn ws;                 /* ws.stream is NULL while polling */
     struct eio_polling *polling;       /* NULL on WebSocket */
     struct pressure *pressure;         /* NULL unless backed up */
+    struct rates_guard *guard;         /* NULL: no limits per second */
     uint8_t state;                     /* enum eio_state */
     uint8_t close_reason;              /* enum eio_reason, while closing */
     bool awaiting_pong, pong_extended; /* both always set where the client pings (eio3) */

@@ -183,6 +183,15 @@ struct msg *eio_session_open_packet(const struct eio_session *s, bool upgrades)
     return ws_msg(WS_TEXT, str_n(text, (size_t)n));
 }
 
+void eio_session_limit(struct eio_session *s, struct http_request *r)
+{
+    struct rates *rates = s->server->rates;
+    struct address from;
+
+    if (rates && rates->guards)
+        s->guard = rates_guard_new(rates, http_client(r, &from) ? &from : NULL);
+}
+
 struct msg *eio_session_greeting(const struct eio_session *s)
 {
     str text = s->server->options.initial_packet;
@@ -288,6 +297,7 @@ static void reap(struct loop_job *job)
     if (s->polling)
         eio_polling_free(s->polling);
     list_remove(&s->link);
+    rates_guard_free(s->guard);
     if (s->sid_len > EIO_SID_LEN)
         mem_free((char *)(uintptr_t)eio_session_sid(s).p);
     mem_free(s);

@@ -11,6 +11,8 @@
 /* A new open session of the owner's size, known by its sid (empty: one of ours), its first ping
  * scheduled (eio3: the client's is awaited). */
 struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid);
+/* Holds a new session, whose first request r is, to the limits of its server. */
+void eio_session_limit(struct eio_session *s, struct http_request *r);
 /* What options.initial_packet says, framed; NULL: nothing. */
 struct msg *eio_session_greeting(const struct eio_session *s);
 /* The open packet, framed. upgrades: advertise WebSocket. */

@@ -25,7 +25,7 @@
 /* How long the peer may take to answer a close frame: as the npm package `ws` waits; less where it
  * is likely dead, or about to be turned away. */
 enum { LINGER_MS = 30000, LINGER_SHORT_MS = 2000 };
-enum { CODE_GOING_AWAY = 1001, CODE_TOO_BIG = 1009 };
+enum { CODE_GOING_AWAY = 1001, CODE_RATE = 1008, CODE_TOO_BIG = 1009 };
 
 /* --- Input --- */
 
@@ -141,6 +141,8 @@ static const char *fault_text(unsigned code)
         return "invalid WebSocket frame";
     case 1007:
         return "invalid UTF-8 in a text message";
+    case CODE_RATE:
+        return "rate limit exceeded";
     case CODE_TOO_BIG:
         return "message larger than the limit";
     default:
@@ -156,6 +158,8 @@ static void on_close(struct ws_conn *w, unsigned code, str reason, bool ours)
     (void)reason;
     if (ours && code == CODE_TOO_BIG)
         s->server->stats.too_large++;
+    if (ours && code == CODE_RATE)
+        s->server->stats.rate_limited++;
     if (s->state == EIO_STATE_CLOSED) {
         eio_session_doom(s);
     } else if (!s->polling) {
@@ -175,7 +179,13 @@ static void on_drain(struct ws_conn *w)
         eio_session_drained(s);
 }
 
+static struct rates_guard *guard(struct ws_conn *w)
+{
+    return container_of(w, struct eio_session, ws)->guard;
+}
+
 static const struct ws_events session_events = {
+    .guard = guard,
     .on_message = on_message,
     .on_close = on_close,
     .on_drain = on_drain,
@@ -261,10 +271,12 @@ void eio_websocket_open(struct eio_server *e, struct http_request *r, const stru
         return;
     }
     s = eio_session_new(e, !q->version4, sid);
+    eio_session_limit(s, r);
     s->base64 = q->base64;
     e->stats.websocket_open++;
     (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
     accept(&s->ws, e, r, &terms, &session_events);
+    s->ws.guarded = s->guard != NULL;
     open = eio_session_open_packet(s, false);
     ws_conn_send(&s->ws, open);
     msg_unref(open);
@@ -348,6 +360,7 @@ void eio_websocket_upgrade(struct eio_session *s, struct http_request *r, const 
     timer_init(&p->upgrade, on_upgrade_timeout);
     loop_timer(e->loop, &p->upgrade, e->options.upgrade_timeout_ms);
     accept(&s->ws, e, r, &terms, &session_events);
+    s->ws.guarded = s->guard != NULL;
 }
 
 /* --- Output and end --- */

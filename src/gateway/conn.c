@@ -18,13 +18,15 @@
 
 /* How long the peer may take to answer a close frame; less when it is likely dead. */
 enum { LINGER_MS = 30000, LINGER_SHORT_MS = 2000 };
-enum { CODE_GOING_AWAY = 1001, CODE_NONE = 1006 };
+enum { CODE_GOING_AWAY = 1001, CODE_NONE = 1006, CODE_RATE = 1008 };
 
 /* What we ended a connection for, where the frame does not say so. */
 static const char *const end_texts[] = { "", "idle timeout", "output queue overflow",
-                                         "server shutting down" };
+                                         "server shutting down", "rate limit exceeded" };
 
 static_assert(sizeof(struct gateway_conn) <= 120, "an idle connection is small");
+
+static struct rates_guard *guard_of(struct ws_conn *w);
 
 int gateway_conn_ping(struct gateway_conn *c, str payload)
 {
@@ -152,7 +154,11 @@ static void on_pong(struct ws_conn *w, str payload)
 
 static void reap(struct loop_job *job)
 {
-    mem_free(container_of(job, struct gateway_conn, reap));
+    struct gateway_conn *c = container_of(job, struct gateway_conn, reap);
+
+    if (c->has_guard)
+        rates_guard_free(guard_of(&c->ws));
+    mem_free(c);
 }
 
 static void on_close(struct ws_conn *w, unsigned code, str reason, bool ours)
@@ -162,6 +168,10 @@ static void on_close(struct ws_conn *w, unsigned code, str reason, bool ours)
     struct gateway *g = e->gateway;
 
     /* What we ended has the reason we gave, not what the peer's answer says. */
+    if (ours && code == CODE_RATE && c->has_guard && guard_of(w)->exceeded) {
+        c->end = END_RATE;
+        g->stats.rate_limited++;
+    }
     if (c->end != END_OTHER && (ours || code == CODE_NONE))
         reason = str_of(end_texts[c->end]);
     gateway_conn_over(c);
@@ -191,34 +201,74 @@ static void on_drain(struct ws_conn *w)
 }
 
 const struct ws_events gateway_ws_events = {
-    .on_message = on_message, .on_pong = on_pong, .on_close = on_close, .on_drain = on_drain
+    .on_message = on_message,
+    .on_pong = on_pong,
+    .on_close = on_close,
+    .on_drain = on_drain,
+    .guard = guard_of,
 };
 
 /* --- Opening --- */
 
-static struct gateway_conn *conn_new(str head, bool keep)
+/* What stands behind the struct, written and read in one order. */
+static char *behind(const struct gateway_conn *c)
 {
-    size_t n = sizeof(struct gateway_conn);
-    uint32_t len = (uint32_t)head.n;
-    struct gateway_conn *c = mem_alloc(n + (keep ? sizeof len + head.n : 0));
+    return (char *)(uintptr_t)c + sizeof *c;
+}
 
-    *c = (struct gateway_conn){ .has_head = keep };
-    if (keep) {
-        memcpy((char *)c + n, &len, sizeof len);
-        memcpy((char *)c + n + sizeof len, head.p, head.n);
+static struct rates_guard *guard_of(struct ws_conn *w)
+{
+    struct rates_guard *guard;
+
+    memcpy(&guard, behind(conn_of(w)), sizeof guard);
+    return guard;
+}
+
+static struct gateway_conn *conn_new(struct rates_guard *guard, str head, str client)
+{
+    uint32_t len = (uint32_t)head.n;
+    size_t n = sizeof(struct gateway_conn) + (guard ? sizeof guard : 0) +
+               (head.n ? sizeof len + head.n : 0) + (client.n ? client.n + 1 : 0);
+    struct gateway_conn *c = mem_alloc(n);
+    char *at = behind(c);
+
+    *c = (struct gateway_conn){ .has_guard = guard != NULL,
+                                .has_head = head.n > 0,
+                                .has_client = client.n > 0 };
+    if (guard) {
+        memcpy(at, &guard, sizeof guard);
+        at += sizeof guard;
+    }
+    if (head.n) {
+        memcpy(at, &len, sizeof len);
+        memcpy(at + sizeof len, head.p, head.n);
+        at += sizeof len + head.n;
+    }
+    if (client.n) {
+        memcpy(at, client.p, client.n);
+        at[client.n] = 0;
     }
     return c;
 }
 
 str gateway_conn_head(const struct gateway_conn *c)
 {
-    const char *behind = (const char *)c + sizeof *c;
+    const char *at = behind(c) + (c->has_guard ? sizeof(struct rates_guard *) : 0);
     uint32_t len;
 
     if (!c->has_head)
         return (str){ 0 };
-    memcpy(&len, behind, sizeof len);
-    return str_n(behind + sizeof len, len);
+    memcpy(&len, at, sizeof len);
+    return str_n(at + sizeof len, len);
+}
+
+const char *gateway_conn_client(const struct gateway_conn *c)
+{
+    str head = gateway_conn_head(c);
+
+    if (!c->has_client)
+        return NULL;
+    return head.p ? head.p + head.n : behind(c) + (c->has_guard ? sizeof(struct rates_guard *) : 0);
 }
 
 static void accept(struct gateway_conn *c, struct gateway_endpoint *e, struct http_request *r,
@@ -236,11 +286,22 @@ static void accept(struct gateway_conn *c, struct gateway_endpoint *e, struct ht
     buf_free(&extra);
 }
 
+static struct rates_guard *new_guard(struct gateway *g, struct http_request *r)
+{
+    struct address from;
+
+    if (!g->rates || !g->rates->guards)
+        return NULL;
+    return rates_guard_new(g->rates, http_client(r, &from) ? &from : NULL);
+}
+
 struct gateway_conn *gateway_conn_accept(struct gateway_endpoint *e, struct http_request *r,
                                          str protocol)
 {
     struct gateway *g = e->gateway;
-    struct gateway_conn *c = conn_new(r->head_text, e->options.keep_head);
+    struct gateway_conn *c =
+        conn_new(new_guard(g, r), e->options.keep_head ? r->head_text : STR(""),
+                 http_is_forwarded(r) ? http_peer(r) : STR(""));
 
     hub_member_init(&c->member);
     c->id = id_add(&g->conns, c);
@@ -248,6 +309,7 @@ struct gateway_conn *gateway_conn_accept(struct gateway_endpoint *e, struct http
     if (e->events->on_open)
         (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
     accept(c, e, r, protocol);
+    c->ws.guarded = c->has_guard;
     e->open++;
     g->stats.open++;
     g->stats.opened++;

@@ -12,7 +12,7 @@
 #include "gateway/endpoint.h"
 
 /* What we ended a connection for, where the frame does not say so. */
-enum gateway_end { END_OTHER, END_IDLE, END_OVERFLOW, END_SHUTDOWN };
+enum gateway_end { END_OTHER, END_IDLE, END_OVERFLOW, END_SHUTDOWN, END_RATE };
 
 struct gateway_conn {
     struct ws_conn ws;
@@ -25,10 +25,13 @@ struct gateway_conn {
     uint32_t heard_ms;   /* the loop's time, cut to 32 bits, when the peer was last seen alive */
     bool pinged : 1;     /* since then */
     bool overflowed : 1; /* is about to be cut off */
-    bool has_head : 1; /* a uint32_t length and the text of the request stand behind this struct */
-    bool pressed : 1;  /* is backed up: has a struct pressure in gateway->pressures */
-    uint8_t end;       /* enum gateway_end */
-    uint16_t holds;    /* while not 0, the peer is not read from */
+    bool pressed : 1;    /* is backed up: has a struct pressure in gateway->pressures */
+    /* What stands behind this struct, in this order: */
+    bool has_guard : 1;  /* a pointer: what it may send per second */
+    bool has_head : 1;   /* a uint32_t length and the text of the request */
+    bool has_client : 1; /* the client's address, terminated, when that is not the peer's */
+    uint8_t end;         /* enum gateway_end */
+    uint16_t holds;      /* while not 0, the peer is not read from */
 };
 
 /* Opens a connection from a request whose handshake was checked. */
@@ -52,6 +55,9 @@ void gateway_conn_hold(struct gateway_conn *c);
 void gateway_conn_release(struct gateway_conn *c);
 /* The request's head, when the endpoint keeps it; else p == NULL. */
 str gateway_conn_head(const struct gateway_conn *c);
+/* The client's address when the request came through proxies that are trusted; NULL: it is the
+ * peer's. */
+const char *gateway_conn_client(const struct gateway_conn *c);
 
 /* What keys of messages are apart by. */
 enum { GATEWAY_KEY, GATEWAY_CHANNEL };

@@ -86,6 +86,7 @@ static bool busy(struct gateway_endpoint *e, struct http_request *r)
 
     if (!e->gateway->closing && (o->connections_max == 0 || e->open < o->connections_max))
         return false;
+    e->gateway->stats.full += !e->gateway->closing;
     refuse(e, r, 503, e->gateway->closing ? STR("the server closes") : STR("too many connections"),
            STR(""));
     return true;
@@ -116,6 +117,20 @@ static bool check(struct gateway_endpoint *e, struct http_request *r)
     return false;
 }
 
+/* Whether r's address has opened enough connections lately. */
+static bool too_often(struct gateway_endpoint *e, struct http_request *r)
+{
+    struct rates *rates = e->gateway->rates;
+    struct address from;
+
+    if (!rates || !rates->connects || !http_client(r, &from) ||
+        rates_connect(rates, &from, RATES_SESSIONS))
+        return false;
+    e->gateway->stats.rate_limited++;
+    refuse(e, r, 429, STR("too many handshakes"), STR("Retry-After: 1\r\n"));
+    return true;
+}
+
 static void ask(struct gateway_endpoint *e, struct http_request *r, str protocol)
 {
     struct handshake *hs = mem_alloc(sizeof *hs);
@@ -132,7 +147,7 @@ static void on_request(struct http_handler *h, struct http_request *r)
     str protocol;
 
     r->user = NULL;
-    if (!check(e, r) || busy(e, r))
+    if (!check(e, r) || busy(e, r) || too_often(e, r))
         return;
     protocol = choose(r, e->options.protocols, e->options.protocol_count);
     if (e->events->on_handshake)

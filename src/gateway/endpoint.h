@@ -64,6 +64,8 @@ struct gateway_stats {
     uint64_t publishes, deliveries;
     uint64_t pings, idle_timeouts;
     uint64_t overflow_disconnects, overflow_drops;
+    uint64_t rate_limited; /* handshakes and connections beyond what may come in per second */
+    uint64_t full;         /* handshakes beyond connections_max */
 };
 
 struct gateway {
@@ -76,6 +78,7 @@ struct gateway {
     uint32_t sweep_ms;     /* 0: no endpoint minds silence */
     struct loop_job cut;   /* ends the connections below */
     struct buf overflowed; /* ids, of those that are to be cut off */
+    struct rates *rates;   /* what clients may do per second; NULL: anything */
     struct gateway_stats stats;
     bool closing;
 };

@@ -18,6 +18,7 @@ static void reap(struct loop_job *job)
 
     buf_free(&r->body);
     http_preset_free(r);
+    mem_free(r->client);
     slab_free(r, r->class);
 }
 
@@ -68,11 +69,94 @@ struct loop *http_request_loop(const struct http_request *r)
     return r->conn->server->loop;
 }
 
+/* The entry of X-Forwarded-For, which may come in several lines, that is `back` from its end. */
+static bool forwarded(const struct http_head *h, size_t back, str *out)
+{
+    for (uint32_t i = h->header_count; i-- > 0;) {
+        str rest = h->headers[i].value;
+        size_t n = 1;
+
+        if (!str_ieq(h->headers[i].name, STR("X-Forwarded-For")))
+            continue;
+        for (size_t k = 0; k < rest.n; k++)
+            n += rest.p[k] == ',';
+        if (back >= n) {
+            back -= n;
+            continue;
+        }
+        for (n -= back; n > 0; n--)
+            (void)str_cut(&rest, ',', out);
+        *out = str_trim(*out);
+        return true;
+    }
+    return false;
+}
+
+/* Walks back from the peer as long as who speaks is trusted. What is no address ends the walk: the
+ * proxy that passed it on is then as far as is known. */
+static bool behind_proxies(const struct http_request *r, struct address *at)
+{
+    const struct http_server *s = r->conn->server;
+    struct address next;
+    bool moved = false;
+    str entry;
+
+    for (size_t back = 0; address_in(at, s->proxies, s->proxy_count); back++) {
+        if (!forwarded(&r->head, back, &entry) || address_parse(&next, entry) < 0)
+            break;
+        *at = next;
+        moved = true;
+    }
+    return moved;
+}
+
+/* Who is at the other end of the connection: of one that another process speaks for, of that one's.
+ */
+static bool peer_of(const struct http_conn *c, struct address *out)
+{
+    if (c->peer)
+        return address_parse(out, str_of(c->peer)) == 0;
+    return c->stream && address_of_peer(c->stream->watch.fd, out);
+}
+
+bool http_client(struct http_request *r, struct address *out)
+{
+    if (r->client)
+        return address_parse(out, str_of(r->client)) == 0;
+    if (!peer_of(r->conn, out))
+        return false;
+    if (r->conn->server->proxy_count)
+        (void)behind_proxies(r, out);
+    return true;
+}
+
+/* As http_client(), where that is not the peer; NULL: it is. */
+static const char *client_text(struct http_request *r)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct address a;
+
+    if (r->client || !r->conn->server->proxy_count)
+        return r->client;
+    if (!peer_of(r->conn, &a) || !behind_proxies(r, &a))
+        return NULL;
+    address_text(&a, text);
+    return r->client = str_dup(str_of(text));
+}
+
+bool http_is_forwarded(struct http_request *r)
+{
+    return client_text(r) != NULL;
+}
+
 str http_peer(struct http_request *r)
 {
     struct http_conn *c = r->conn;
+    const char *client = client_text(r);
     uint16_t port;
 
+    if (client)
+        return str_of(client);
     if (!c->peer) {
         if (!c->stream)
             return (str){ 0 };

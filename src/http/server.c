@@ -19,16 +19,75 @@ void http_server_init(struct http_server *s, struct loop *l, const struct http_l
     s->listener.watch.fd = s->tls_listener.watch.fd = -1;
 }
 
+/* Costs no memory, because there may be many of them: the answer either fits the socket or is lost.
+ * Under TLS there is none, for it would take a handshake. */
+static void turn_away(int fd, bool secure, str answer)
+{
+    if (!secure)
+        (void)send(fd, answer.p, answer.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+static void refuse(struct http_server *s, int fd, bool secure)
+{
+    s->stats.refused++;
+    turn_away(fd, secure,
+              STR("HTTP/1.1 503 Service Unavailable\r\n"
+                  "Content-Length: 0\r\nConnection: close\r\n\r\n"));
+}
+
+bool http_server_accepts(struct http_server *s, int fd, bool secure)
+{
+    uint32_t max = s->limits.connections_max;
+
+    s->stats.connections++;
+    if (!s->closing && (max == 0 || s->streams_open < max))
+        return true;
+    refuse(s, fd, secure);
+    return false;
+}
+
+static void adopt(struct http_server *s, int fd, struct tls_context *tls)
+{
+    if (http_server_accepts(s, fd, tls != NULL))
+        (void)http_conn_new(s, fd, tls);
+}
+
+/* Whether the peer connects too often. A proxy connects for others: their handshakes are counted.
+ */
+static bool too_often(struct http_server *s, int fd)
+{
+    struct address a;
+
+    if (!s->rates || !s->rates->connects || !address_of_peer(fd, &a) ||
+        address_in(&a, s->proxies, s->proxy_count) || rates_connect(s->rates, &a, RATES_CONNECTS))
+        return false;
+    s->stats.connections++;
+    s->stats.rate_limited++;
+    return true;
+}
+
+static void accepted(struct http_server *s, int fd, struct tls_context *tls)
+{
+    if (too_often(s, fd))
+        turn_away(fd, tls != NULL,
+                  STR("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n"
+                      "Content-Length: 0\r\nConnection: close\r\n\r\n"));
+    else
+        adopt(s, fd, tls);
+}
+
 static void on_accept(struct listener *l, int fd)
 {
-    http_server_adopt(l->owner, fd);
+    accepted(l->owner, fd, NULL);
 }
 
 static void on_accept_tls(struct listener *l, int fd)
 {
     struct http_server *s = l->owner;
 
-    http_server_adopt_tls(s, fd, s->tls);
+    accepted(s, fd, s->tls);
 }
 
 int http_server_listen(struct http_server *s, const char *host, uint16_t port, char *why)
@@ -47,37 +106,6 @@ int http_server_listen_tls(struct http_server *s, struct tls_context *tls, const
     s->tls = tls;
     *l = (struct listener){ .on_accept = on_accept_tls, .owner = s };
     return listener_open(l, s->loop, host, port, why);
-}
-
-/* Costs no memory, because there may be many of them: the answer either fits the socket or is lost.
- * Under TLS there is none, for it would take a handshake. */
-static void turn_away(struct http_server *s, int fd, bool secure)
-{
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-                                 "Content-Length: 0\r\nConnection: close\r\n\r\n";
-
-    s->stats.refused++;
-    if (!secure)
-        (void)send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)shutdown(fd, SHUT_WR);
-    close(fd);
-}
-
-bool http_server_accepts(struct http_server *s, int fd, bool secure)
-{
-    uint32_t max = s->limits.connections_max;
-
-    s->stats.connections++;
-    if (!s->closing && (max == 0 || s->streams_open < max))
-        return true;
-    turn_away(s, fd, secure);
-    return false;
-}
-
-static void adopt(struct http_server *s, int fd, struct tls_context *tls)
-{
-    if (http_server_accepts(s, fd, tls != NULL))
-        (void)http_conn_new(s, fd, tls);
 }
 
 void http_server_adopt(struct http_server *s, int fd)

@@ -15,7 +15,9 @@
 
 #include "base/buf.h"
 #include "base/msg.h"
+#include "net/address.h"
 #include "net/listener.h"
+#include "net/rates.h"
 #include "net/stream.h"
 #include "proto/http1.h"
 
@@ -49,11 +51,12 @@ struct http_request {
     struct http_conn *conn;
     const struct stream *stream; /* what it came over, also when that was taken or closed since */
     struct http_handler *handler;
-    void *user;            /* the handler's, for this request */
-    const void *matched;   /* the router's: the rule that matched */
-    str head_text;         /* the whole head as received */
-    struct buf body;       /* the handler may change it in place, or take it: leave a zeroed one */
-    struct buf *preset;    /* header lines set before the answer; NULL: none */
+    void *user;          /* the handler's, for this request */
+    const void *matched; /* the router's: the rule that matched */
+    str head_text;       /* the whole head as received */
+    struct buf body;     /* the handler may change it in place, or take it: leave a zeroed one */
+    struct buf *preset;  /* header lines set before the answer; NULL: none */
+    char *client; /* internal: see http_peer(); NULL: not asked for, or the connection's peer */
     size_t body_bytes_max; /* a larger body is answered 413, empty, by the server */
     bool answered;         /* or aborted, or taken: http_respond() is not allowed any more */
     bool secure;           /* came over TLS */
@@ -97,6 +100,7 @@ struct http_stats {
     uint64_t handed_over;  /* connections that went to another process */
     uint64_t adopted;      /* that came from one */
     uint64_t spoken_for;   /* requests that another process relayed */
+    uint64_t rate_limited; /* TCP connections that came too fast: 429 */
 };
 
 /* Chosen once per request, when its head is complete. `why_status` 404 or 405 when NULL. */
@@ -110,7 +114,10 @@ struct http_server {
     uint64_t streams_open; /* now, upgraded ones included: what connections_max limits */
     http_route route;
     void *route_user;
-    struct list conns;                      /* of struct http_conn, oldest first */
+    struct list conns;                   /* of struct http_conn, oldest first */
+    struct rates *rates;                 /* what addresses may do; NULL: anything */
+    const struct address_range *proxies; /* who may speak for others; the owner's */
+    size_t proxy_count;
     struct listener listener, tls_listener; /* port 0: not listening */
     struct tls_context *tls;                /* what tls_listener shows; the owner's */
     bool closing;
@@ -219,7 +226,12 @@ void http_respond_relayed(struct http_request *r, struct msg *answer, bool close
 /* The loop that the request's connection lives on. */
 struct loop *http_request_loop(const struct http_request *r);
 
-/* The peer's address as text, valid as long as the connection. */
+/* The client's address: the peer's, or when that is one of server->proxies, what X-Forwarded-For
+ * says: of its entries the last one that is no proxy's. False: it has none any more. */
+bool http_client(struct http_request *r, struct address *out);
+/* Whether that is another than the peer. */
+bool http_is_forwarded(struct http_request *r);
+/* The same as text, valid as long as the request; a peer's as long as the connection. */
 str http_peer(struct http_request *r);
 
 /* The subject of the client's certificate, and whether it was verified; empty when it showed none.

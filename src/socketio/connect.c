@@ -259,6 +259,7 @@ static void connect_here(struct sio_client *c, str nsp, str auth)
 
     if (c->memberships >= io->options.namespaces_max) {
         io->stats.limits_hit++;
+        io->stats.namespaces_full++;
         refuse(c, nsp, STR("Too many namespaces"), (str){ 0 });
         return;
     }

@@ -88,11 +88,12 @@ struct sio_stats {
     uint64_t recovery_unknown; /* asked for a session that was not (or no longer) theirs to have */
     uint64_t recovery_gaps;    /* asked for more than was kept */
     uint64_t recovery_saved, recovery_expired; /* lost their connection; did not come back */
-    uint64_t recovery_inherited; /* from servers that died */
-    uint64_t recovery_given;     /* to servers that their clients came to */
+    uint64_t recovery_inherited;               /* from servers that died */
+    uint64_t recovery_given;                   /* to servers that their clients came to */
     uint64_t recovery_evicted; /* came back before their old connection was noticed to be lost */
     uint64_t msgpack_clients;  /* connections that have spoken MessagePack */
     uint64_t limits_hit;       /* rooms_max, namespaces_max; emits with more than attachments_max */
+    uint64_t rooms_full, namespaces_full; /* of these, the first two */
 };
 
 struct sio_server {

@@ -384,6 +384,7 @@ int sio_socket_join(struct sio_socket *s, str room)
     }
     if (max && s->member.group_count >= max && !hub_in(&s->nsp->hub, &s->member, room)) {
         io->stats.limits_hit++;
+        io->stats.rooms_full++;
         return ATR_ELIMIT;
     }
     if (hub_join(&s->nsp->hub, &s->member, room))

@@ -88,6 +88,9 @@ void ws_conn_fail(struct ws_conn *w, unsigned code)
     case 1007:
         ws_stats.encoding_errors++;
         break;
+    case 1008:
+        ws_stats.rate_limited++;
+        break;
     case 1009:
         ws_stats.too_big++;
         break;

@@ -19,6 +19,7 @@ struct ws_conn;
 struct ws_deflate;
 struct ws_deflate_terms;
 struct ws_linger;
+struct rates_guard;
 
 struct ws_events {
     /* One whole message; data may be changed in place and is valid until the callback returns. Not
@@ -32,6 +33,9 @@ struct ws_events {
      * The stream is gone; free the owner through loop_doom(). */
     void (*on_close)(struct ws_conn *w, unsigned code, str reason, bool ours);
     void (*on_drain)(struct ws_conn *w); /* as stream's; may be NULL */
+    /* Of a guarded one. Each frame is a message to it, taken before it is looked into; beyond what
+     * it allows the connection fails with 1008. */
+    struct rates_guard *(*guard)(struct ws_conn *w);
 };
 
 struct ws_conn {
@@ -50,6 +54,7 @@ struct ws_conn {
     bool frame_fin : 1;    /* the frame that is gathered is the last of its message */
     bool close_sent : 1, close_received : 1, closing_ours : 1;
     bool heard : 1;      /* bytes came in; the owner may clear it, to tell the quiet ones */
+    bool guarded : 1;    /* the owner's to set: events->guard gives what it is held to */
     uint16_t close_code; /* what was sent or received first; 1005: an empty frame */
     union {
         struct msg *pong; /* until close_sent: answers the newest ping that could not be answered
@@ -61,7 +66,7 @@ struct ws_conn {
 };
 
 struct ws_stats { /* of this thread */
-    uint64_t opened, messages_in, bytes_in, protocol_errors, encoding_errors, too_big;
+    uint64_t opened, messages_in, bytes_in, protocol_errors, encoding_errors, too_big, rate_limited;
     uint64_t deflated, deflated_shared;  /* messages compressed; sent again without compressing */
     uint64_t deflated_from, deflated_to; /* bytes of those compressed, before and after */
     uint64_t inflated;

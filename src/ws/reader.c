@@ -18,6 +18,7 @@
 
 #include "base/slab.h"
 #include "base/utf8.h"
+#include "net/rates.h"
 #include "ws/deflate.h"
 
 enum { BIT_CONTROL = 0x08, BIT_RSV1 = 0x40 };
@@ -224,6 +225,13 @@ static uint64_t incoming_max(const struct ws_conn *w, uint8_t first_byte)
     return max + max / 1024 + 64;
 }
 
+/* Fragments count like messages, and so do pings: each costs as much. waits: it will be read once
+ * more, when it is whole. */
+static bool within_rates(struct ws_conn *w, const struct ws_frame *f, bool waits)
+{
+    return waits || f->op == WS_CLOSE || rates_take(w->events->guard(w), 1, f->len);
+}
+
 /* Reads one frame, or the head of one that is not whole yet; 0: more bytes are needed. */
 static size_t on_frame(struct ws_conn *w, uint8_t *data, size_t n)
 {
@@ -241,6 +249,10 @@ static size_t on_frame(struct ws_conn *w, uint8_t *data, size_t n)
         return n;
     case PARSE_DONE:
         break;
+    }
+    if (w->guarded && !within_rates(w, &f, control && n - f.head < f.len)) {
+        ws_conn_fail(w, 1008);
+        return n;
     }
     return control ? on_control_frame(w, &f, data, n) : on_data_frame(w, &f, data, n);
 }

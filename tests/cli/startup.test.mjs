@@ -125,3 +125,15 @@ test("SIGTERM ends a server with status 0, and the port it printed answered", as
 test("docs/settings.md is what the table says", () => {
   assert.equal(fs.readFileSync("docs/settings.md", "utf8"), run(["config", "--markdown"]).stdout, "run `make docs`");
 });
+
+test("limits per second and trusted proxies that are none", () => {
+  const config = (flag, value) => ["config", `--${flag}`, value];
+  fails(config("rate-limit", "true"), /"rateLimit" must be false or an object/);
+  fails(config("rate-limit", '{"connects":1}'), /"rateLimit" has no member "connects"/);
+  fails(config("rate-limit", '{"messages":0}'), /"messages" must be a whole number from 1 to 1000000000/);
+  fails(config("address-rate-limit", '{"burst":3601}'), /"burst" must be a whole number from 1 to 3600/);
+  fails(config("trust-proxy", "10.0.0.1/8"), /"10\.0\.0\.1\/8" is no address/);
+  fails(config("trust-proxy", "10.0.0.1, everyone"), /"everyone" is no address/);
+  fails(config("trust-proxy", "true"), /trustProxy/);
+  for (const good of ["10.0.0.0/8, ::1", '["10.0.0.0/8"]', ""]) assert.equal(run(config("trust-proxy", good)).status, 0, good);
+});

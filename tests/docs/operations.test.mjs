@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
+import { Agent } from "node:http";
 import net from "node:net";
 import { join, resolve } from "node:path";
 import { io } from "socket.io-client";
@@ -17,6 +18,8 @@ import { folder, server, write } from "./support/programs.mjs";
 const all = cases("docs/operations.md");
 const proxied = all.find((one) => one.name === "proxied");
 const TRANSPORTS = { polling: ["polling"], websocket: ["websocket"], both: ["polling", "websocket"] };
+
+const CLIENT = "127.0.0.2";
 
 /* Each proxy: what a test has to add around the page's configuration, and how it is started. */
 const PROXIES = {
@@ -67,7 +70,9 @@ for (const block of proxied.proxy)
     const sockets = [];
     let host, proxy;
     const connect = async (transports) => {
-      const socket = io(`http://127.0.0.1:${proxy.port}`, { transports, forceNew: true, extraHeaders: { "X-Forwarded-For": "6.6.6.6" } });
+      /* From an address that the page does not trust, as the proxy's own is. */
+      const agent = new Agent({ localAddress: CLIENT, keepAlive: true });
+      const socket = io(`http://127.0.0.1:${proxy.port}`, { transports, agent, forceNew: true, extraHeaders: { "X-Forwarded-For": "6.6.6.6" } });
       sockets.push(socket);
       await once(socket, "connect");
       return socket;
@@ -93,7 +98,7 @@ for (const block of proxied.proxy)
         const { engine } = socket.io;
         if (name === "both") await until(() => engine.transport.name === "websocket", "the upgrade");
         assert.equal(engine.transport.name, name === "polling" ? "polling" : "websocket");
-        assert.equal(await socket.emitWithAck("who am I"), "127.0.0.1");
+        assert.equal(await socket.emitWithAck("who am I"), CLIENT);
         for (const value of ["hello", "x".repeat(500_000), Buffer.alloc(300_000, 7)])
           assert.deepEqual(await socket.emitWithAck("echo", value), value);
         let pings = 0;
