@@ -1,7 +1,7 @@
 /* cluster/request.c - see request.h.
  *
  * Heads. Of a question: what, the asker's generation, its id. Of an answer: the same id, the
- * answerer's generation. All of one machine's bytes.
+ * answerer's generation, and whether it could not be sent. All of one machine's bytes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,9 +14,11 @@ enum { QUESTION = BUS_KIND_REQUEST, ANSWER = BUS_KIND_REQUEST + 1 };
 
 struct head {
     uint64_t id;
-    uint32_t generation; /* of who wrote it */
-    uint16_t what, padding;
+    uint32_t generation;    /* of who wrote it */
+    uint16_t what, padding; /* of an answer: UNSENT or 0 */
 };
+
+enum { UNSENT = 1 }; /* it is too large for the bus */
 
 /* Somebody who was asked. */
 struct asked {
@@ -172,8 +174,10 @@ static void take_answer(struct requests *q, const struct received *in)
         struct asked *a = &r->asked[i];
         if (a->settled || !bus_same_node(a->node, node))
             continue;
+        settle(r, a, in->head.what != UNSENT);
+        if (in->head.what == UNSENT)
+            return;
         q->stats.answers++;
-        settle(r, a, true);
         if (r->events->on_answer)
             r->events->on_answer(r->user, node, msg_payload(in->body));
         return;
@@ -191,9 +195,17 @@ void request_answer(struct requests *q, struct request_from to, str answer)
                              .parts = &answer,
                              .part_count = 1 };
     uint64_t number;
+    int err = bus_publish(q->bus, &note, &number);
 
-    if (bus_publish(q->bus, &note, &number) == 0)
+    if (err == 0) {
         q->stats.answered++;
+        return;
+    }
+    q->stats.unsent++;
+    head.what = UNSENT;
+    note.part_count = 0;
+    if (err == ATR_ELIMIT) /* else the asker waits for all of its time */
+        (void)!bus_publish(q->bus, &note, &number);
 }
 
 static void run(struct loop_job *job)

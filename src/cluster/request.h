@@ -30,8 +30,8 @@ struct request_handler {
 };
 
 /* Answers come one by one; then the end: err 0, ATR_ETIMEOUT or ATR_ECLOSED (somebody has gone
- * meanwhile), and how many of those asked have not answered. Neither runs inside the call that
- * asked. */
+ * meanwhile, or had more to answer than the bus takes), and how many of those asked have not
+ * answered. Neither runs inside the call that asked. */
 struct request_events {
     void (*on_answer)(void *user, struct bus_node from, str answer); /* may be NULL */
     void (*on_end)(void *user, int err, uint32_t missing);
@@ -48,6 +48,7 @@ struct requests {
     struct loop_job job;
     struct {
         uint64_t asked, answered, answers, timeouts, partial;
+        uint64_t unsent; /* answers that the bus did not take */
     } stats;
 };
 

@@ -66,6 +66,14 @@ static void on_question(void *user, uint16_t what, struct request_from from, str
 
     if (what == 2)
         return;
+    if (what == 3) {
+        size_t bytes = 256 << 20;
+        char *huge = mem_alloc(bytes);
+
+        request_answer(&n->requests, from, str_n(huge, bytes));
+        mem_free(huge);
+        return;
+    }
     int len = snprintf(answer, sizeof answer, "%.*s from %td", STR_ARG(question), n - nodes);
     request_answer(&n->requests, from, str_n(answer, (size_t)len));
 }
@@ -456,6 +464,23 @@ static void test_time_is_over(void **state)
     assert_int_equal(a.count, 0);
 }
 
+/* Nobody waits for an answer that cannot be sent. */
+static void test_an_answer_is_too_large(void **state)
+{
+    struct asking a = { 0 };
+
+    (void)state;
+    assert_int_equal(request_ask(&nodes[0].requests, number_of(1), 3, STR("much"), 60000,
+                                 &asking_events, &a),
+                     0);
+    turn_all(4);
+    assert_int_equal(a.ended, 1);
+    assert_int_equal(a.err, ATR_ECLOSED);
+    assert_int_equal(a.missing, 1);
+    assert_int_equal(a.count, 0);
+    assert_int_equal(nodes[1].requests.stats.unsent, 1);
+}
+
 static void test_closing_ends_questions(void **state)
 {
     struct asking a = { 0 };
@@ -476,4 +501,5 @@ TEST_MAIN(TEST(test_nodes_know_each_other), TEST(test_a_note_reaches_all_others)
           TEST(test_publishing_catches_up), TEST(test_catching_up), TEST(test_history),
           TEST(test_a_slow_node_is_told), TEST(test_too_large), TEST(test_asks_all),
           TEST(test_asks_one), TEST(test_nobody_to_ask), TEST(test_one_goes_without_an_answer),
-          TEST(test_time_is_over), TEST(test_closing_ends_questions))
+          TEST(test_time_is_over), TEST(test_an_answer_is_too_large),
+          TEST(test_closing_ends_questions))
