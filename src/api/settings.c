@@ -47,44 +47,17 @@ void settings_fini(struct settings *s)
     *s = (struct settings){ 0 };
 }
 
-/* Levenshtein distance, case folded, for suggestions; names longer than the table are far away. */
-static size_t distance(str a, str b)
-{
-    enum { LONGEST = 64 };
-    size_t row[LONGEST + 1];
-
-    if (a.n > LONGEST || b.n > LONGEST)
-        return LONGEST;
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t above = row[j], same = (a.p[i - 1] | 32) == (b.p[j - 1] | 32);
-            size_t best = diagonal + !same;
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[b.n];
-}
-
 static int unknown(enum setting_scope least, str name, char *why)
 {
     const struct setting *nearest = NULL;
     size_t best = SIZE_MAX;
 
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-        size_t d = table[i].scope < least ? SIZE_MAX : distance(name, table[i].name);
+        size_t d = table[i].scope < least ? SIZE_MAX : str_distance(name, table[i].name);
         if (d < best)
             best = d, nearest = &table[i];
     }
-    if (nearest && best <= 2 + name.n / 3)
+    if (nearest && str_is_near(name, best))
         return err_why(why, ATR_EUNKNOWN, "unknown setting \"%.*s\"; did you mean \"%s\"?",
                        STR_ARG(name), nearest->name.p);
     return err_why(why, ATR_EUNKNOWN, "unknown setting \"%.*s\"", STR_ARG(name));

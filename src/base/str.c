@@ -119,6 +119,32 @@ int str_to_u64(str s, uint64_t max, uint64_t *out)
     return 0;
 }
 
+size_t str_distance(str a, str b)
+{
+    enum { LONGEST = 64 };
+    size_t row[LONGEST + 1]; /* Levenshtein's table, one line at a time */
+
+    if (a.n > LONGEST || b.n > LONGEST)
+        return LONGEST;
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t above = row[j], same = (a.p[i - 1] | 32) == (b.p[j - 1] | 32);
+            size_t best = diagonal + !same;
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+            diagonal = above;
+        }
+    }
+    return row[b.n];
+}
+
 char *str_dup(str s)
 {
     char *copy = mem_alloc(s.n + 1);

@@ -49,6 +49,15 @@ bool str_cut(str *rest, char sep, str *part);
  */
 int str_to_u64(str s, uint64_t max, uint64_t *out) __attribute__((warn_unused_result));
 
+/* How many letters have to be changed, added or dropped to make b of a, case folded: for "did you
+ * mean". Names longer than 64 bytes are 64 away from everything. */
+size_t str_distance(str a, str b);
+/* Whether a name at that distance is worth suggesting. */
+static inline bool str_is_near(str name, size_t distance)
+{
+    return distance <= 2 + name.n / 3;
+}
+
 /* A zero-terminated copy; free with mem_free(). */
 char *str_dup(str s);
 

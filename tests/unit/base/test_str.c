@@ -138,8 +138,24 @@ static void a_copy_ends_in_zero(void **state)
     assert_str(str_of("abc"), "abc");
 }
 
+static void distance_counts_changed_letters(void **state)
+{
+    char long_name[65];
+
+    (void)state;
+    memset(long_name, 'a', sizeof long_name);
+    assert_int_equal(str_distance(STR("instances"), STR("Instances")), 0);
+    assert_int_equal(str_distance(STR("instance"), STR("instances")), 1);
+    assert_int_equal(str_distance(STR("kitten"), STR("sitting")), 3);
+    assert_int_equal(str_distance(none, STR("abc")), 3);
+    assert_int_equal(str_distance(str_n(long_name, 65), STR("a")), 64);
+    assert_true(str_is_near(STR("instance"), 1));
+    assert_false(str_is_near(STR("abc"), 4));
+}
+
 TEST_MAIN(cmocka_unit_test(order_is_that_of_bytes_then_length),
           cmocka_unit_test(only_ascii_letters_fold), cmocka_unit_test(prefixes_and_suffixes),
           cmocka_unit_test(searches_stay_inside), cmocka_unit_test(trimming_takes_blanks_only),
           cmocka_unit_test(cutting_yields_every_part_once),
-          cmocka_unit_test(numbers_are_digits_and_fit), cmocka_unit_test(a_copy_ends_in_zero))
+          cmocka_unit_test(numbers_are_digits_and_fit),
+          cmocka_unit_test(distance_counts_changed_letters), cmocka_unit_test(a_copy_ends_in_zero))
