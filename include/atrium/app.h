@@ -107,6 +107,10 @@ ATR_API int atr_app_run(atr_app *app);
  * signal handler or another thread use atr_app_handle_signals() or atr_app_post(). */
 ATR_API void atr_app_stop(atr_app *app);
 
+/* Says that the application is ready to serve: for a supervisor that waits for it (wait_ready in
+ * docs/supervisor.md). Without one, and from the second time on, it does nothing. */
+ATR_API void atr_app_ready(atr_app *app);
+
 /* Closes listeners and connections in good order (clients are told, and reconnect elsewhere), then
  * stops as by atr_app_stop(); at the latest after grace_ms. A second call changes nothing. */
 ATR_API void atr_app_close(atr_app *app, uint32_t grace_ms);

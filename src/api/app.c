@@ -50,10 +50,11 @@ static void look_closed(struct timer *t)
 static void healthz(void *user, atr_request *r)
 {
     atr_app *app = user;
-    atr_response res = { .status = app->closing ? 503 : 200,
+    bool closing = app->closing || app->drain;
+    atr_response res = { .status = closing ? 503 : 200,
                          .type = ATR_STR("application/json"),
-                         .body = app->closing ? ATR_STR("{\"status\":\"closing\"}")
-                                              : ATR_STR("{\"status\":\"ok\"}") };
+                         .body = closing ? ATR_STR("{\"status\":\"closing\"}")
+                                         : ATR_STR("{\"status\":\"ok\"}") };
 
     (void)atr_respond(r, &res); /* a fresh request can always be answered */
 }
@@ -101,6 +102,7 @@ void atr_app_free(atr_app *app)
     loop_timer_stop(&app->loop, &app->grace);
     loop_timer_stop(&app->loop, &app->closed);
     prometheus_close(app);
+    drain_free(app);
     io_close_all(app);
     http_server_abort(&app->http);
     (void)loop_turn(&app->loop, 0); /* reap what just closed */
@@ -241,6 +243,15 @@ int atr_app_run(atr_app *app)
 void atr_app_stop(atr_app *app)
 {
     loop_stop(&app->loop);
+}
+
+void atr_app_ready(atr_app *app)
+{
+    if (app->ready)
+        return;
+    app->ready = true;
+    if (app->on_ready)
+        app->on_ready(app->ready_user);
 }
 
 void atr_app_close(atr_app *app, uint32_t grace_ms)

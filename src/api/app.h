@@ -49,9 +49,13 @@ struct atr_app {
     struct timer closed;           /* looks whether connections are gone while closing */
     struct outside outside;
     uint64_t handler_errors;
-    uint64_t slow_told_ms; /* when a handler was last said to be slow; 0: none was */
-    uint16_t port;         /* 0 until listening */
-    uint16_t tls_port;     /* 0: none speaks TLS; else it may be the same */
+    uint64_t slow_told_ms;        /* when a handler was last said to be slow; 0: none was */
+    uint16_t port;                /* 0 until listening */
+    uint16_t tls_port;            /* 0: none speaks TLS; else it may be the same */
+    struct drain *drain;          /* NULL: not draining */
+    void (*on_ready)(void *user); /* of atr_app_ready(): whoever runs the process. NULL: nobody */
+    void *ready_user;
+    bool ready;
     bool closing;
 };
 
@@ -80,6 +84,12 @@ void app_join(atr_app *app, struct exchange *x);
 /* Puts changed settings in force for everything that exists. */
 void app_apply_settings(atr_app *app);
 
+/* Takes no connection and no session any more, closes those there are over at most ms, at a pace
+ * (they are told, and reconnect elsewhere), then closes as atr_app_close() does. A second call, or
+ * one while closing, changes nothing. */
+void app_drain(atr_app *app, uint32_t ms);
+void drain_free(atr_app *app);
+
 /* Each part frees what it holds; called by atr_app_free() in this order. */
 void io_free(atr_io *io);
 void engines_free(atr_app *app);
@@ -92,6 +102,9 @@ void timers_free(atr_app *app);
 void io_apply_settings(atr_io *io);
 /* Instruments the io if the setting "admin" says so and nobody has yet. */
 void admin_apply_settings(atr_app *app);
+void io_refuse_new(atr_app *app); /* engines and plain WebSockets take nobody any more */
+/* Closes up to n sessions and connections; the number of those that are left. */
+size_t io_close_some(atr_app *app, size_t n);
 void io_close_all(atr_app *app);  /* the io, every bare engine and every plain WebSocket */
 bool io_idle(const atr_app *app); /* no session or connection of theirs is left */
 struct eio_stats;

@@ -196,6 +196,27 @@ static uint64_t sessions(const struct eio_server *s)
     return s->stats.polling_open + s->stats.websocket_open;
 }
 
+void io_refuse_new(atr_app *app)
+{
+    if (app->io)
+        app->io->server.engine.closing = true;
+    for (struct list *at = app->engines.next; at != &app->engines; at = at->next)
+        container_of(at, atr_engine, link)->server.closing = true;
+    app->gateway.closing = true;
+}
+
+size_t io_close_some(atr_app *app, size_t n)
+{
+    size_t left = 0;
+
+    if (app->io)
+        left += eio_server_close_some(&app->io->server.engine, EIO_SERVER_SHUTTING_DOWN, &n);
+    for (struct list *at = app->engines.next; at != &app->engines; at = at->next)
+        left += eio_server_close_some(&container_of(at, atr_engine, link)->server,
+                                      EIO_SERVER_SHUTTING_DOWN, &n);
+    return left + gateway_close_some(&app->gateway, &n);
+}
+
 void io_close_all(atr_app *app)
 {
     if (app->io)

@@ -261,6 +261,20 @@ void eio_server_close(struct eio_server *e, enum eio_reason reason)
     eio_wait_refuse_all(e);
 }
 
+size_t eio_server_close_some(struct eio_server *e, enum eio_reason reason, size_t *n)
+{
+    /* Ended sessions stay in the list until the iteration's end, so the walk is safe. */
+    for (struct list *at = e->all.next; at != &e->all && *n; at = at->next) {
+        struct eio_session *s = container_of(at, struct eio_session, link);
+
+        if (s->state != EIO_STATE_OPEN)
+            continue;
+        eio_session_close(s, reason, true);
+        --*n;
+    }
+    return e->sessions.count;
+}
+
 void eio_server_fini(struct eio_server *e)
 {
     ASSERT(e->sessions.count == 0);

@@ -165,6 +165,8 @@ bool eio_handshake_open(const struct eio_server *e, eio_handshake hs);
 struct http_request *eio_waiting_request(const struct eio_server *e, eio_handshake hs);
 /* Closes every session with the reason, refuses new ones. */
 void eio_server_close(struct eio_server *e, enum eio_reason reason);
+/* Closes up to *n sessions, oldest first, and takes them off *n. Returns how many stay open. */
+size_t eio_server_close_some(struct eio_server *e, enum eio_reason reason, size_t *n);
 
 /* Queues one packet made of n messages (the first one text or binary, further ones its
  * attachments), built by ws_msg() or, for sessions of protocol 3, by eio_msg_typed(). Borrows them.

@@ -320,16 +320,30 @@ struct gateway_conn *gateway_conn_accept(struct gateway_endpoint *e, struct http
     return c;
 }
 
-void gateway_close(struct gateway *g)
+size_t gateway_close_some(struct gateway *g, size_t *n)
 {
     struct gateway_conn *c;
+    size_t left = 0;
 
-    g->closing = true;
     for (uint32_t i = 0; i < g->conns.cap; i++) {
         if (!(c = g->conns.slots[i].object) || !gateway_conn_is_open(c))
             continue;
+        if (!*n) {
+            left++;
+            continue;
+        }
+        --*n;
         c->end = END_SHUTDOWN;
         gateway_conn_pump(c, true);
         ws_conn_close(&c->ws, CODE_GOING_AWAY, str_of(end_texts[END_SHUTDOWN]), LINGER_SHORT_MS);
     }
+    return left;
+}
+
+void gateway_close(struct gateway *g)
+{
+    size_t all = SIZE_MAX;
+
+    g->closing = true;
+    (void)gateway_close_some(g, &all);
 }

@@ -96,6 +96,8 @@ struct gateway_endpoint {
 void gateway_init(struct gateway *g, struct loop *l);
 /* Tells every connection that the server goes away (1001), refuses new ones. */
 void gateway_close(struct gateway *g);
+/* Tells up to *n of them, and takes them off *n. Returns how many are left that were not told. */
+size_t gateway_close_some(struct gateway *g, size_t *n);
 /* Cuts what is left; on_close runs in this call. Endpoints must still be there. */
 void gateway_fini(struct gateway *g);
 

@@ -194,15 +194,11 @@ static uint16_t bound_port(int fd)
     return ntohs(a.any.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
 }
 
-int listener_open(struct listener *l, struct loop *loop, const char *host, uint16_t port, char *why)
+int listener_bind(const char *host, uint16_t port, char *why)
 {
     struct place p;
     int fd, err;
 
-    l->loop = loop;
-    l->watch = (struct watch){ .fd = -1, .on_events = on_events };
-    timer_init(&l->rest, on_rested);
-    l->accepted = l->refused = 0;
     if (host && *host) {
         if ((err = resolve(&p, host, port, why)) < 0)
             return err;
@@ -214,14 +210,33 @@ int listener_open(struct listener *l, struct loop *loop, const char *host, uint1
             fd = open_socket(&p);
         }
     }
-    if (fd < 0)
-        return explain(&p, fd, why);
+    return fd < 0 ? explain(&p, fd, why) : fd;
+}
+
+int listener_adopt(struct listener *l, struct loop *loop, int fd, char *why)
+{
+    int err;
+
+    l->loop = loop;
+    l->watch = (struct watch){ .fd = -1, .on_events = on_events };
+    timer_init(&l->rest, on_rested);
+    l->accepted = l->refused = 0;
     l->port = bound_port(fd);
     if ((err = loop_watch(loop, &l->watch, fd, EPOLLIN)) < 0) {
         close(fd);
-        return explain(&p, err, why);
+        return err_why(why, err, "cannot watch port %u: %s", l->port, strerror(-err));
     }
     return 0;
+}
+
+int listener_open(struct listener *l, struct loop *loop, const char *host, uint16_t port, char *why)
+{
+    int fd;
+
+    l->watch.fd = -1; /* closing it is fine, whatever happens */
+    fd = loop->lend_listener ? loop->lend_listener(loop->lender, host, port, why)
+                             : listener_bind(host, port, why);
+    return fd < 0 ? fd : listener_adopt(l, loop, fd, why);
 }
 
 void listener_close(struct listener *l)

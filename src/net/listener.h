@@ -20,10 +20,15 @@ struct listener {
     uint64_t accepted, refused; /* refused: no descriptor left */
 };
 
-/* host NULL or "": all addresses of both families. On failure the listener is closed and `why`
- * names the address and the reason. */
+/* host NULL or "": all addresses of both families. A loop with lend_listener gives the socket. On
+ * failure the listener is closed and `why` names the address and the reason. */
 int listener_open(struct listener *l, struct loop *loop, const char *host, uint16_t port,
                   char *why) MUST_CHECK;
+/* The same with a socket that listens already; on failure it is closed. */
+int listener_adopt(struct listener *l, struct loop *loop, int fd, char *why) MUST_CHECK;
 void listener_close(struct listener *l); /* idempotent */
+
+/* Only the socket: a listening descriptor, or a negative code with the reason in why. */
+int listener_bind(const char *host, uint16_t port, char *why) MUST_CHECK;
 
 #endif

@@ -79,6 +79,10 @@ struct loop {
     /* Called behind an iteration that kept everybody waiting for slow_us or more; 0: never. */
     uint64_t slow_us;
     void (*on_slow)(struct loop *l, uint64_t busy_us);
+    /* Where listening sockets come from, when this process does not open them itself: a descriptor,
+     * or a negative code with a sentence in why. NULL: it does. */
+    int (*lend_listener)(void *lender, const char *host, uint16_t port, char *why);
+    void *lender;
 };
 
 int loop_init(struct loop *l) MUST_CHECK;

@@ -149,6 +149,12 @@ static int l_now(lua_State *L)
     return 1;
 }
 
+static int l_ready(lua_State *L)
+{
+    atr_app_ready(script_of(L)->app);
+    return 0;
+}
+
 void server_close(struct script *s)
 {
     if (!s->io)
@@ -166,4 +172,5 @@ void server_open(lua_State *L, struct script *s, int core)
     core_add(L, s, core, "watch_errors", l_watch_errors);
     core_add(L, s, core, "close", l_close);
     core_add(L, s, core, "now", l_now);
+    core_add(L, s, core, "ready", l_ready);
 }

@@ -111,6 +111,7 @@ return {
   sleep = core.sleep,
   spawn = core.spawn,
   now = core.now,
+  ready = core.ready,
   setTimeout = timer.setTimeout,
   setInterval = timer.setInterval,
   clearTimeout = core.timer_stop,
