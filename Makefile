@@ -57,6 +57,7 @@ install: build
 
 docs: build
 	@$(BUILD)/atrium config --markdown > docs/settings.md
+	@$(BUILD)/atrium keys > docs/supervisor-keys.md
 	@tools/man.py docs/settings.md docs/man/atrium.1
 
 format:

@@ -4,8 +4,8 @@
  *     pingInterval: 25000
  *     cors: { origin: "https://example.com" }
  *
- * The keys apps, servers, store and bus belong to supervised processes, further listeners, stores
- * and buses; a file that has them is refused rather than half obeyed.
+ * The key apps is the supervisor's. The keys servers, store and bus belong to further listeners,
+ * stores and buses; a file that has them is refused rather than half obeyed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +26,7 @@ struct config_file {
 
 static int check_name(struct config_file *f, const yaml_event_t *key, str name)
 {
-    static const char *const reserved[] = { "apps", "servers", "store", "bus" };
+    static const char *const reserved[] = { "servers", "store", "bus" };
 
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (str_eq(name, str_of(reserved[i])))
@@ -57,7 +57,7 @@ static int read_setting(struct config_file *f, const yaml_event_t *key)
         return err;
     err = yaml_write(&f->yaml, &json, &e);
     yaml_event_delete(&e);
-    if (err == 0) {
+    if (err == 0 && !str_eq(name, STR("apps"))) {
         err = atr_app_set(f->app, (atr_str){ name.p, name.n },
                           (atr_str){ (const char *)json.data, json.len }, ATR_FILE, f->yaml.why);
         if (err < 0)

@@ -1,4 +1,4 @@
-/* app/run.c - `atrium run app.lua` or app.so: one process that serves one application.
+/* app/run.c - one process that serves one application, with `atrium run app.lua` or app.so.
  *
  * Order of start: settings, script or module (which may configure and register), listener, then the
  * line that says where. SIGTERM and SIGINT close in good order, a second one at once.
@@ -12,12 +12,15 @@
 #include "api/app.h"
 #include "app/application.h"
 #include "app/command.h"
+#include "app/run.h"
 #include "app/sources.h"
 #include "base/log.h"
 
 struct server_process {
     atr_app *app;
     struct application application;
+    const struct run_hooks *hooks;
+    void *user;
 };
 
 /* As many descriptors as the system allows: each connection needs one. */
@@ -60,6 +63,8 @@ static int start(struct server_process *p, int argc, char **argv, char *why)
     if ((err = atr_app_handle_signals(p->app)) < 0)
         return err_why(why, err, "cannot watch signals: %s", err_text(err));
     signal(SIGPIPE, SIG_IGN);
+    if ((err = p->hooks->on_start(p->user, p->app, why)) < 0)
+        return err;
     if ((err = application_open(p->app, in.script, &p->application, why)) < 0)
         return err;
     settings_text(&p->app->settings, SET_host, host, sizeof host);
@@ -69,12 +74,13 @@ static int start(struct server_process *p, int argc, char **argv, char *why)
     announce(p->app, host);
     if (p->application.script)
         script_listening(p->application.script, atr_app_url(p->app));
+    p->hooks->on_listening(p->user);
     return 0;
 }
 
-int command_run(int argc, char **argv)
+int run_application(int argc, char **argv, const struct run_hooks *hooks, void *user)
 {
-    struct server_process p = { 0 };
+    struct server_process p = { .hooks = hooks, .user = user };
     char why[ATR_WHY_MAX] = "";
     int err;
 
@@ -86,12 +92,34 @@ int command_run(int argc, char **argv)
     }
     if ((err = start(&p, argc, argv, why)) < 0) {
         fprintf(stderr, "atrium: %s\n", why);
+        hooks->on_end(user);
         application_free(&p.application, p.app);
         return EXIT_FAILED;
     }
     err = atr_app_run(p.app);
     if (err < 0)
         log_event(LOG_ERROR, "loop-failed", "error=%s", err_name(err));
+    hooks->on_end(user);
     application_free(&p.application, p.app);
     return err < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+/* --- Alone: nobody wants to know. --- */
+
+static int alone_start(void *user, atr_app *app, char *why)
+{
+    (void)user, (void)app, (void)why;
+    return 0;
+}
+
+static void alone(void *user)
+{
+    (void)user;
+}
+
+int command_run(int argc, char **argv)
+{
+    static const struct run_hooks hooks = { alone_start, alone, alone };
+
+    return run_application(argc, argv, &hooks, NULL);
 }

@@ -1,4 +1,5 @@
-/* app/yaml_text.c - YAML as JSON text: events of libyaml written as what they mean by the core schema.
+/* app/yaml_text.c - YAML as JSON text: events of libyaml written as what they mean by the core
+ * schema.
  *
  * Start reading at yaml_to_json().
  *

@@ -1,0 +1,88 @@
+/* app/worker.c - `atrium worker NAME INSTANCE app.lua ...`: `atrium run` under a supervisor, which
+ * is the only one to call it.
+ *
+ * Listening sockets come from the supervisor; it is told what becomes of the process.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "super/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/app.h"
+#include "app/command.h"
+#include "app/run.h"
+#include "super/spawn.h"
+
+struct worker_process {
+    atr_app *app;
+    struct worker worker;
+    const char *name;
+    unsigned instance;
+};
+
+static int lend(void *lender, const char *host, uint16_t port, char *why)
+{
+    return worker_listen(lender, host, port, why);
+}
+
+static void on_drain(struct worker *w, uint32_t ms)
+{
+    app_drain(container_of(w, struct worker_process, worker)->app, ms);
+}
+
+static uint64_t connections(struct worker *w)
+{
+    return container_of(w, struct worker_process, worker)->app->http.streams_open;
+}
+
+static void on_ready(void *user)
+{
+    worker_ready(&((struct worker_process *)user)->worker);
+}
+
+static int on_start(void *user, atr_app *app, char *why)
+{
+    struct worker_process *p = user;
+    int err;
+
+    p->app = app;
+    p->worker.on_drain = on_drain;
+    p->worker.connections = connections;
+    if ((err = worker_open(&p->worker, &app->loop, SPAWN_FD, p->name, p->instance, why)) < 0)
+        return err;
+    app->loop.lend_listener = lend;
+    app->loop.lender = &p->worker;
+    app->on_ready = on_ready;
+    app->ready_user = p;
+    /* Of no use to a server, and deadly by default: people send them to whole groups. */
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    return 0;
+}
+
+static void on_listening(void *user)
+{
+    worker_listening(&((struct worker_process *)user)->worker);
+}
+
+static void on_end(void *user)
+{
+    worker_close(&((struct worker_process *)user)->worker);
+}
+
+int command_worker(int argc, char **argv)
+{
+    static const struct run_hooks hooks = { on_start, on_listening, on_end };
+    struct worker_process p = { 0 };
+
+    if (argc < 4) {
+        fprintf(stderr, "atrium: this command is for the supervisor: use atrium start\n");
+        return EXIT_USAGE;
+    }
+    p.name = argv[1];
+    p.instance = (unsigned)strtoul(argv[2], NULL, 10);
+    return run_application(argc - 2, argv + 2, &hooks, &p);
+}

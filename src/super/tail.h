@@ -1,0 +1,21 @@
+/* super/tail.h - `atrium logs`: the last lines of log files, and those that come.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SUPER_TAIL_H
+#define SUPER_TAIL_H
+
+#include "base/list.h"
+#include "base/str.h"
+
+struct tail_options {
+    unsigned lines;
+    bool json, raw, follow;
+    bool out, error; /* which streams */
+};
+
+/* list: instances as report_all() wrote them. Returns the exit status; follows until it is ended.
+ */
+int tail_logs(str list, const struct tail_options *o);
+
+#endif
