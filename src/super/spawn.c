@@ -60,7 +60,7 @@ static void child(const struct spawn *s, int go_fd, int report_fd)
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC), channel = s->channel_fd;
     struct sigaction dflt = { .sa_handler = SIG_DFL };
     sigset_t none;
-    char go;
+    char go = 0; /* stays so when the supervisor dies before it has said it */
     int err;
 
     (void)setsid();
