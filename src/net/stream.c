@@ -31,6 +31,9 @@
 
 _Thread_local struct stream_stats stream_stats;
 
+/* Every connection has one: beyond this the allocator's next size is 16 bytes more. */
+static_assert(sizeof(struct stream) <= 120, "a stream has grown");
+
 /* ROOM_MIN: the least worth a recv() behind kept bytes. FEW: what is cheaper copied than grown. */
 enum { KEPT_ROOM_MIN = 4096, KEPT_FEW = 4096 };
 
@@ -38,7 +41,7 @@ enum { KEPT_ROOM_MIN = 4096, KEPT_FEW = 4096 };
  */
 void stream_fault(struct stream *s, int err)
 {
-    s->fault = err;
+    s->fault = (int16_t)err;
     loop_defer(s->loop, &s->offer);
 }
 
@@ -62,31 +65,35 @@ static void drop_kept(struct stream *s)
 {
     if (!s->kept)
         return;
-    stream_stats.kept_bytes -= s->kept_cap;
-    slab_free(s->kept, s->kept_class);
+    stream_stats.kept_bytes -= s->kept->cap;
+    slab_free(s->kept, s->kept->class);
     s->kept = NULL;
-    s->kept_len = s->kept_cap = 0;
+}
+
+static uint32_t kept_len(const struct stream *s)
+{
+    return s->kept ? s->kept->len : 0;
 }
 
 /* Makes room for n bytes behind the kept ones, at least doubling. */
 static void grow_kept(struct stream *s, size_t n)
 {
-    size_t least = s->kept_len + n, cap = 2 * (size_t)s->kept_cap;
-    uint8_t *old = s->kept, class;
+    struct stream_kept *old = s->kept, *k;
+    size_t least = kept_len(s) + n, cap = old ? 2 * (size_t)old->cap : 0;
+    uint8_t class;
 
     if (cap < least)
         cap = least;
-    ASSERT(cap <= UINT32_MAX);
-    s->kept = slab_alloc(cap, &class);
+    ASSERT(cap <= UINT32_MAX - sizeof *k);
+    k = slab_alloc(sizeof *k + cap, &class);
     if (class != SLAB_BIG)
-        cap = slab_size(class);
-    if (old) {
-        memcpy(s->kept, old, s->kept_len);
-        slab_free(old, s->kept_class);
-    }
-    stream_stats.kept_bytes += cap - s->kept_cap;
-    s->kept_cap = (uint32_t)cap;
-    s->kept_class = class;
+        cap = slab_size(class) - sizeof *k;
+    *k = (struct stream_kept){ .len = kept_len(s), .cap = (uint32_t)cap, .class = class };
+    if (old)
+        memcpy(k->data, old->data, old->len);
+    drop_kept(s);
+    s->kept = k;
+    stream_stats.kept_bytes += cap;
 }
 
 /* Keeps the unused end of what was offered; it lies in kept itself or in the read buffer. */
@@ -96,14 +103,11 @@ static void keep(struct stream *s, const uint8_t *rest, size_t n)
         drop_kept(s);
         return;
     }
-    if (s->kept) {
-        if (rest != s->kept)
-            memmove(s->kept, rest, n);
-    } else {
+    if (!s->kept)
         grow_kept(s, n);
-        memcpy(s->kept, rest, n);
-    }
-    s->kept_len = (uint32_t)n;
+    if (rest != s->kept->data)
+        memmove(s->kept->data, rest, n);
+    s->kept->len = (uint32_t)n;
 }
 
 static void deliver(struct stream *s, uint8_t *data, size_t n)
@@ -126,7 +130,7 @@ void stream_on_offer(struct loop_job *job)
     if (s->fault)
         stream_close(s, s->fault);
     else if (s->kept && !s->paused && !s->ending)
-        deliver(s, s->kept, s->kept_len);
+        deliver(s, s->kept->data, s->kept->len);
 }
 
 static int socket_error(const struct stream *s)
@@ -154,21 +158,21 @@ static void on_last_byte(struct stream *s, bool read)
  * nothing is allocated; many are left where they are, and grow. */
 static uint8_t *into_which(struct stream *s, size_t *room)
 {
-    if (s->kept_len > KEPT_FEW) {
-        if (s->kept_cap - s->kept_len < KEPT_ROOM_MIN)
+    if (kept_len(s) > KEPT_FEW) {
+        if (s->kept->cap - s->kept->len < KEPT_ROOM_MIN)
             grow_kept(s, KEPT_ROOM_MIN);
-        *room = s->kept_cap - s->kept_len;
-        return s->kept;
+        *room = s->kept->cap - s->kept->len;
+        return s->kept->data;
     }
     if (s->kept)
-        memcpy(s->loop->read_buffer, s->kept, s->kept_len);
-    *room = LOOP_READ_BYTES - s->kept_len;
+        memcpy(s->loop->read_buffer, s->kept->data, s->kept->len);
+    *room = LOOP_READ_BYTES - kept_len(s);
     return s->loop->read_buffer;
 }
 
 static void receive(struct stream *s, uint32_t events)
 {
-    size_t room, have = s->kept_len;
+    size_t room, have = kept_len(s);
     uint8_t *into = into_which(s, &room);
     ssize_t n;
 
@@ -176,8 +180,8 @@ static void receive(struct stream *s, uint32_t events)
     if (n > 0) {
         stream_stats.reads++;
         stream_stats.bytes_in += (uint64_t)n;
-        if (into == s->kept)
-            s->kept_len += (uint32_t)n;
+        if (s->kept && into == s->kept->data)
+            s->kept->len += (uint32_t)n;
         else
             drop_kept(s); /* it is in front of what came */
         deliver(s, into, have + (size_t)n);
@@ -343,7 +347,8 @@ int stream_detach(struct stream *s, struct buf *unread)
     s->flush.run = reap;
     loop_doom(s->loop, &s->flush);
     if (err == 0) {
-        buf_append(unread, s->kept, s->kept_len);
+        if (s->kept)
+            buf_append(unread, s->kept->data, s->kept->len);
         return fd;
     }
     if (fd >= 0)
@@ -357,8 +362,8 @@ void stream_preload(struct stream *s, str bytes)
     if (bytes.n == 0)
         return;
     grow_kept(s, bytes.n);
-    memcpy(s->kept, bytes.p, bytes.n);
-    s->kept_len = (uint32_t)bytes.n;
+    memcpy(s->kept->data, bytes.p, bytes.n);
+    s->kept->len = (uint32_t)bytes.n;
     loop_defer(s->loop, &s->offer);
 }
 

@@ -47,6 +47,13 @@ struct stream_events {
 struct stream_queue; /* messages not yet taken by the kernel; exists only while there are some */
 struct stream_linger;
 
+/* Bytes read and not used. */
+struct stream_kept {
+    uint32_t len, cap;
+    uint8_t class; /* of the slab */
+    uint8_t data[];
+};
+
 enum {
     STREAM_LINGER_MS = 2000, /* for the peer to close too, once all is written */
     STREAM_STALL_MS = 30000  /* an ending stream that writes nothing for so long is closed */
@@ -64,20 +71,19 @@ struct stream {
         uint64_t *counted;            /* NULL, or one less there once it ends or closes */
         struct stream_linger *linger; /* ending: NULL unless that takes time */
     };
-    uint8_t *kept; /* bytes read and not used; NULL: none */
-    uint32_t kept_len, kept_cap;
-    uint32_t queued_bytes;                 /* in queue */
-    int fault;                             /* to be closed from the loop with this code; 0: no */
-    bool paused, closing, ending, blocked; /* ending: close after the queue is written;
-                                              blocked: the kernel refused more */
-    bool ended : 1;     /* the peer sent its last byte (not necessarily read yet) */
-    bool drained : 1;   /* and there is nothing left to read */
-    bool finished : 1;  /* our last byte is written, and the peer was told */
-    bool tell : 1;      /* on_drain is due even if the kernel takes all at once */
-    bool secure : 1;    /* speaks TLS: it is part of a struct tls_stream */
-    bool taken : 1;     /* by this phase's burst, which has not sent yet */
-    bool untold : 1;    /* or has, and not said what became of it */
-    uint8_t kept_class; /* of the slab */
+    struct stream_kept *kept; /* NULL: none */
+    uint32_t queued_bytes;    /* in queue */
+    int16_t fault;            /* to be closed from the loop with this code; 0: no */
+    bool paused : 1, closing : 1;
+    bool ending : 1;   /* close after the queue is written */
+    bool blocked : 1;  /* the kernel refused more */
+    bool ended : 1;    /* the peer sent its last byte (not necessarily read yet) */
+    bool drained : 1;  /* and there is nothing left to read */
+    bool finished : 1; /* our last byte is written, and the peer was told */
+    bool tell : 1;     /* on_drain is due even if the kernel takes all at once */
+    bool secure : 1;   /* speaks TLS: it is part of a struct tls_stream */
+    bool taken : 1;    /* by this phase's burst, which has not sent yet */
+    bool untold : 1;   /* or has, and not said what became of it */
 };
 
 struct stream_stats { /* of this thread */

@@ -4,7 +4,8 @@
  * Invariants
  *   - between runs the submission queue is empty and every completion has been read or skipped;
  *   - only sends that fell short have a completion (IOSQE_CQE_SKIP_SUCCESS; MSG_WAITALL makes a
- *     short send count as failed), so the completion queue, twice as long, never overflows.
+ *     short send count as failed), and those of a run are read before the next one, so that the
+ * completion queue, of the same length, never overflows.
  *
  * Start reading at uring_run().
  *
@@ -82,7 +83,8 @@ static int probe(struct uring *u)
 int uring_open(struct uring *u, unsigned entries)
 {
     struct io_uring_params p = { .flags = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
-                                          IORING_SETUP_DEFER_TASKRUN };
+                                          IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+                                 .cq_entries = entries };
     int err;
 
     *u = (struct uring){ .entries = entries };

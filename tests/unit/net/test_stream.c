@@ -116,8 +116,8 @@ static void large_items_grow_geometrically(void **state)
     assert_true(mem_count() - before <= 16);
     assert_int_equal(p.got.len, BYTES);
     assert_memory_equal(p.got.data, data, BYTES);
-    assert_int_equal(p.stream->kept_len, 3);
-    assert_memory_equal(p.stream->kept, data + BYTES, 3);
+    assert_int_equal(p.stream->kept->len, 3);
+    assert_memory_equal(p.stream->kept->data, data + BYTES, 3);
     pair_close(&p);
     free(data);
 }
