@@ -9,12 +9,13 @@
 //     --restart N        servers are started anew after N rounds (8): what a compiler happens to decide varies
 //     --cpu N            where servers and generator run (the last CPU)
 //     --json FILE        everything that was measured; --from FILE prints the tables of such a file again
+//     --publish          puts the tables into docs/performance.md and README.md
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { Bench } from "./measure.mjs";
 import { choose } from "./rows.mjs";
-import { print } from "./table.mjs";
+import { insert, print, summary } from "./table.mjs";
 
 const IDLE_ROUNDS = 2;
 
@@ -80,7 +81,12 @@ if (option("from")) {
   }
 }
 
-console.log(`${machine}. Server and generator on one CPU, closed loop; medians of interleaved rounds.\n`);
-console.log(print(rows));
+const caption = `${machine}. Server and generator on one CPU, closed loop; medians of interleaved rounds.`;
+console.log(`${caption}\n\n${print(rows)}`);
+if (process.argv.includes("--publish"))
+  for (const [file, text] of [["docs/performance.md", `${caption}\n\n${print(rows)}`], ["README.md", summary(rows)]]) {
+    const at = path.join(import.meta.dirname, "..", file);
+    fs.writeFileSync(at, insert(fs.readFileSync(at, "utf8"), text));
+  }
 for (const failure of failures) console.log(`\nFailed: ${failure}`);
 process.exitCode = failures.length ? 1 : 0;

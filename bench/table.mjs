@@ -1,5 +1,7 @@
 // What a run of the benchmark prints: medians, ratios with quartiles, latencies, as Markdown.
 
+const BEGIN = "<!-- bench -->", END = "<!-- end of bench -->";
+
 export function quartiles(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share) => {
@@ -65,8 +67,29 @@ function latencies(rows) {
   return out;
 }
 
+const linesOf = (rows) => rows.flatMap((row) => row.measures.map((measure) => reduce(row, measure)));
+
 export function print(rows) {
   const measured = rows.filter((row) => row.rounds.length);
-  const lines = measured.flatMap((row) => row.measures.map((measure) => reduce(row, measure)));
+  const lines = linesOf(measured);
   return [...figures(lines), ...comparisons(lines), "", ...latencies(measured)].join("\n");
+}
+
+// The table of the README: the Lua application beside socket.io on Node and on Bun.
+export function summary(rows) {
+  const measured = rows.filter((row) => row.rounds.length && row.contestants.includes("Node"));
+  const out = head(["", "Atrium, Lua", "socket.io on Node", "ratio", "socket.io on Bun", "ratio"]);
+  for (const { name, measure, median } of linesOf(measured)) {
+    const to = (other) => `${times(measure.ratio(median("Lua"), median(other)))}x`;
+    const figure = (who) => plain(median(who), measure.digits);
+    out.push(line([`${name} (${measure.unit})`, figure("Lua"), figure("Node"), to("Node"), figure("bun-engine"), to("bun-engine")]));
+  }
+  return out.join("\n");
+}
+
+// Puts a text between the two marks of a page.
+export function insert(page, text) {
+  const [before, after] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (before < 0 || after < before) throw new Error(`the page has no ${BEGIN} and ${END}`);
+  return `${page.slice(0, before + BEGIN.length)}\n\n${text}\n\n${page.slice(after)}`;
 }
