@@ -98,15 +98,20 @@ static int describe_entry(lua_State *L)
     e->plain = true;
     failed = encode_value(e, L, lua_gettop(L));
     e->plain = false;
-    if (failed)
+    if (failed && !d->member && s->told_unsaved)
+        return 0;
+    if (failed) {
+        s->told_unsaved = s->told_unsaved || !d->member;
         return encode_raise(e, L);
+    }
     if (d->member)
         atr_write_key(d->writer, ATR_STR("data"));
     atr_write_json(d->writer, encoder_data(e).json);
     return 0;
 }
 
-/* Data that is no JSON is logged, and left out. */
+/* Data that is no JSON is logged, and left out; what is saved is looked at each second, so only the
+ * first time. */
 static void describe(const struct nsp *n, const atr_socket *socket, atr_writer *w, bool member)
 {
     struct describing d = { n->script, socket_slot(socket), w, member };

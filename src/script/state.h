@@ -104,6 +104,7 @@ struct script {
     struct decoder decoder;
     struct encoder encoders[SCRIPT_ENCODERS];
     struct encoder describer; /* of what administrators see */
+    bool told_unsaved;        /* that data of sockets is no JSON, and dies with the server */
     unsigned encoding;        /* encoders whose text is in use */
 
     /* Sockets and namespaces. */

@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+#include "api/io.h"
+
 static void answers_come_back(void **state)
 {
     struct rig r;
@@ -38,6 +40,34 @@ static void answers_come_back(void **state)
     rig_send(fd, "433[1]"); /* too late */
     rig_expect(&r, fd, "424[\"late\"]");
     rig_expect(&r, fd, "42[\"said\",\"operation has timed out\"]");
+    close(fd);
+    rig_close(&r);
+}
+
+/* Servers look at the data of each socket every second, to keep it. */
+static void data_that_cannot_be_saved_is_told_of_once(void **state)
+{
+    struct rig r;
+    struct buf json = { 0 };
+
+    (void)state;
+    rig_open(&r, "local atrium = require 'atrium'\n"
+                 "atrium.io:on('connection', function(s)\n"
+                 "  s.data.f = print\n"
+                 "end)");
+    int fd = rig_client(&r, "");
+    struct sio_server *io = &r.app->io->server;
+    struct sio_socket *socket = NULL;
+    for (uint32_t i = 0; i < io->sockets.cap && !socket; i++)
+        socket = io->sockets.slots[i].object;
+    rig_catch_log();
+    io->events->on_freeze(socket, &json);
+    io->events->on_freeze(socket, &json);
+    const char *told = strstr(rig_log(), "cannot encode");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, "cannot encode"));
+    assert_int_equal(json.len, 0);
+    buf_free(&json);
     close(fd);
     rig_close(&r);
 }
@@ -215,7 +245,9 @@ static void properties_tell(void **state)
     rig_close(&r);
 }
 
-TEST_MAIN(cmocka_unit_test(answers_come_back), cmocka_unit_test(whoever_leaves_is_not_waited_for),
+TEST_MAIN(cmocka_unit_test(answers_come_back),
+          cmocka_unit_test(data_that_cannot_be_saved_is_told_of_once),
+          cmocka_unit_test(whoever_leaves_is_not_waited_for),
           cmocka_unit_test(rooms_and_operators_choose),
           cmocka_unit_test(catch_all_listeners_see_everything),
           cmocka_unit_test(event_middleware_decides), cmocka_unit_test(properties_tell))
