@@ -24,11 +24,11 @@ struct deferred {
     char text[];
 };
 
-static void defer(struct sio_cluster *c, struct deferred d, str nsp, str text)
+static void defer(struct sio_cluster *c, const struct deferred *d, str nsp, str text)
 {
     struct deferred *copy = mem_alloc(sizeof *copy + nsp.n + text.n);
 
-    *copy = d;
+    *copy = *d;
     copy->nsp_n = (uint32_t)nsp.n;
     copy->n = (uint32_t)text.n;
     if (nsp.n)
@@ -65,7 +65,7 @@ static void disconnect_later(void *arg, struct sio_socket *s)
 {
     const struct change *ch = arg;
 
-    defer(ch->c, (struct deferred){ .kind = DISCONNECT, .close = ch->close, .socket = s->ref },
+    defer(ch->c, &(struct deferred){ .kind = DISCONNECT, .close = ch->close, .socket = s->ref },
           (str){ 0 }, (str){ 0 });
 }
 
@@ -119,7 +119,7 @@ void sio_cluster_control(struct sio_cluster *c, const struct bus_message *m, str
     if (!(n = sio_cluster_read(c, m, &body, &r, &t)))
         return;
     if (m->kind == SIO_NOTE_SIDE) {
-        defer(c, (struct deferred){ .kind = SIDE }, t.nsp, body);
+        defer(c, &(struct deferred){ .kind = SIDE }, t.nsp, body);
     } else {
         target = (struct sio_target){ .rooms = t.rooms,
                                       .room_count = t.room_count,
@@ -134,7 +134,7 @@ void sio_cluster_defer_room(struct sio_namespace *n, enum sio_room_change what, 
                             struct sio_socket *s)
 {
     defer(n->server->cluster,
-          (struct deferred){ .kind = ROOM, .room = (uint8_t)what, .socket = s ? s->ref : 0 },
+          &(struct deferred){ .kind = ROOM, .room = (uint8_t)what, .socket = s ? s->ref : 0 },
           n->name, room);
 }
 
@@ -145,7 +145,7 @@ void sio_cluster_defer_move(struct sio_namespace *n, str id, str room, bool join
 
     buf_add(&both, id);
     buf_add(&both, room);
-    defer(n->server->cluster, (struct deferred){ .kind = MOVE, .joined = joined, .socket = as_of },
+    defer(n->server->cluster, &(struct deferred){ .kind = MOVE, .joined = joined, .socket = as_of },
           n->name, buf_str(&both));
     buf_free(&both);
 }
