@@ -23,17 +23,41 @@ uint32_t atr_server_count(const atr_io *io)
 
 /* --- Events between servers --- */
 
+/* An application that never answers would have them pile up: nobody waits for so long. */
+enum { ASK_MS_MAX = 600000 };
+
 /* A server that waits for an answer: named by a ref, since applications keep numbers. */
 struct server_ask {
+    struct list link; /* in io->asks */
     struct request_from to;
+    uint64_t ref, since_ms;
 };
+
+static void ask_free(atr_io *io, struct server_ask *ask)
+{
+    id_remove(&io->server_asks, ask->ref);
+    list_remove(&ask->link);
+    mem_free(ask);
+}
+
+static uint64_t ask_new(atr_io *io, const struct request_from *to)
+{
+    struct server_ask *ask = mem_alloc(sizeof *ask);
+    uint64_t now = io->app->loop.now_ms;
+
+    *ask = (struct server_ask){ .to = *to, .since_ms = now };
+    ask->ref = id_add(&io->server_asks, ask);
+    list_init(&ask->link);
+    list_append(&io->asks, &ask->link);
+    while (now - container_of(io->asks.next, struct server_ask, link)->since_ms > ASK_MS_MAX)
+        ask_free(io, container_of(io->asks.next, struct server_ask, link));
+    return ask->ref;
+}
 
 void server_asks_free(atr_io *io)
 {
-    for (uint32_t i = 0; i < io->server_asks.cap; i++) {
-        if (io->server_asks.slots[i].object)
-            mem_free(io->server_asks.slots[i].object);
-    }
+    while (!list_empty(&io->asks))
+        ask_free(io, container_of(io->asks.next, struct server_ask, link));
     id_table_free(&io->server_asks);
 }
 
@@ -47,11 +71,8 @@ void on_server_side(struct sio_namespace *inner, const struct sio_data *data,
     if (!n || !n->handlers.on_server_side || !token.n)
         return;
     e.name = str_out(event_name(inner->server, token));
-    if (to) {
-        struct server_ask *ask = mem_alloc(sizeof *ask);
-        ask->to = *to;
-        e.ack = (int64_t)id_add(&n->io->server_asks, ask);
-    }
+    if (to)
+        e.ack = (int64_t)ask_new(n->io, to);
     n->handlers.on_server_side(n->user, n, &e);
 }
 
@@ -66,8 +87,7 @@ int atr_server_side_ack(atr_io *io, int64_t ack, const atr_data *reply)
     if (!data.json.p)
         data.json = STR("null");
     sio_server_side_answer(&io->server, &ask->to, &data);
-    id_remove(&io->server_asks, (uint64_t)ack);
-    mem_free(ask);
+    ask_free(io, ask);
     return 0;
 }
 

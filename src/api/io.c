@@ -79,6 +79,7 @@ atr_io *atr_app_io(atr_app *app)
     atr_io *io = mem_zalloc(sizeof *io);
     io->app = app;
     list_init(&io->namespaces);
+    list_init(&io->asks);
     list_init(&io->middlewares);
     list_init(&io->matchers);
     options_of(io, &o);

@@ -31,6 +31,7 @@ struct atr_io {
     void *new_namespace_user;
     struct rewriter replacer, reviver;
     struct id_table server_asks; /* of struct server_ask: other servers that wait for an answer */
+    struct list asks;            /* the same, oldest first */
     struct admin *admin;         /* NULL: not instrumented */
     atr_str (*describe)(void *user, atr_socket *s);
     void *describe_user;

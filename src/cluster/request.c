@@ -186,7 +186,7 @@ static void take_answer(struct requests *q, const struct received *in)
 
 /* --- Answering --- */
 
-void request_answer(struct requests *q, struct request_from to, str answer)
+int request_answer(struct requests *q, struct request_from to, str answer)
 {
     struct head head = { .id = to.id, .generation = bus_self(q->bus).generation };
     struct bus_note note = { .kind = ANSWER,
@@ -199,13 +199,14 @@ void request_answer(struct requests *q, struct request_from to, str answer)
 
     if (err == 0) {
         q->stats.answered++;
-        return;
+        return 0;
     }
     q->stats.unsent++;
     head.what = UNSENT;
     note.part_count = 0;
     if (err == ATR_ELIMIT) /* else the asker waits for all of its time */
         (void)!bus_publish(q->bus, &note, &number);
+    return err;
 }
 
 static void run(struct loop_job *job)

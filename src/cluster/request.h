@@ -63,8 +63,9 @@ void requests_drop(struct requests *q, uint16_t first, uint16_t count);
  * loop), with err 0. */
 int request_ask(struct requests *q, uint16_t to, uint16_t what, str question, uint32_t timeout_ms,
                 const struct request_events *events, void *user) MUST_CHECK;
-/* Answers. One who is gone is not told. */
-void request_answer(struct requests *q, struct request_from to, str answer);
+/* Answers. One who is gone is not told. 0, or what the bus says: the asker then learns that this
+ * node has not answered. */
+int request_answer(struct requests *q, struct request_from to, str answer);
 
 /* For the owner of the bus, who passes on what is of BUS_KIND_REQUEST..+1. */
 static inline bool requests_kind(uint16_t kind)

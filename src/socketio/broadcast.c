@@ -221,6 +221,8 @@ void sio_cast_received(struct sio_namespace *n, const struct sio_target *t, stru
     }
     n->server->stats.deliveries += c.sent;
     n->server->stats.volatile_dropped += c.dropped;
+    if (n->watch_outgoing && n->server->events->on_outgoing)
+        sio_cluster_defer_outgoing(n, t, f);
 }
 
 static int emit_watched(struct sio_namespace *n, const struct sio_target *t,
@@ -373,25 +375,63 @@ static void disconnect(void *arg, struct sio_socket *s)
     sio_socket_disconnect(s, *(const bool *)arg);
 }
 
+/* What is done to a parent's children is done to them on the other servers, too: those there are
+ * here, as with an emit. */
+static void tell_rooms(struct sio_namespace *n, const struct sio_target *t, const struct rooms *r,
+                       bool join)
+{
+    struct sio_namespace **children;
+    uint32_t count;
+
+    if (!sio_clustered(n->server, t ? t->flags : 0))
+        return;
+    if (!n->is_parent) {
+        sio_cluster_rooms(n, t, r->names, r->count, join);
+        return;
+    }
+    count = children_of(n, &children);
+    for (uint32_t i = 0; i < count; i++)
+        sio_cluster_rooms(children[i], t, r->names, r->count, join);
+    mem_free(children);
+}
+
+static void tell_disconnect(struct sio_namespace *n, const struct sio_target *t, bool close)
+{
+    struct sio_namespace **children;
+    uint32_t count;
+
+    if (!sio_clustered(n->server, t ? t->flags : 0))
+        return;
+    if (!n->is_parent) {
+        sio_cluster_disconnect(n, t, close);
+        return;
+    }
+    count = children_of(n, &children);
+    for (uint32_t i = 0; i < count; i++)
+        sio_cluster_disconnect(children[i], t, close);
+    mem_free(children);
+}
+
 void sio_sockets_join(struct sio_namespace *n, const struct sio_target *t, const str *rooms,
                       size_t count)
 {
-    if (sio_clustered(n->server, t ? t->flags : 0))
-        sio_cluster_rooms(n, t, rooms, count, true);
-    sio_each(n, t, join_all, &(struct rooms){ rooms, count });
+    struct rooms r = { rooms, count };
+
+    tell_rooms(n, t, &r, true);
+    sio_each(n, t, join_all, &r);
 }
 
 void sio_sockets_leave(struct sio_namespace *n, const struct sio_target *t, const str *rooms,
                        size_t count)
 {
-    if (sio_clustered(n->server, t ? t->flags : 0))
-        sio_cluster_rooms(n, t, rooms, count, false);
-    sio_each(n, t, leave_all, &(struct rooms){ rooms, count });
+    struct rooms r = { rooms, count };
+
+    tell_rooms(n, t, &r, false);
+    sio_each(n, t, leave_all, &r);
 }
 
 void sio_disconnect_sockets(struct sio_namespace *n, const struct sio_target *t, bool close)
 {
-    if (sio_clustered(n->server, t ? t->flags : 0))
-        sio_cluster_disconnect(n, t, close);
+    tell_disconnect(n, t, close);
     sio_each(n, t, disconnect, &close);
 }

@@ -81,6 +81,10 @@ void sio_cluster_rooms(struct sio_namespace *n, const struct sio_target *t, cons
                        size_t count, bool join);
 void sio_cluster_disconnect(struct sio_namespace *n, const struct sio_target *t, bool close);
 
+/* Tells on_outgoing, from the job, of an event of another server that went to a target. */
+void sio_cluster_defer_outgoing(struct sio_namespace *n, const struct sio_target *t,
+                                const struct sio_frames *f);
+
 /* --- For namespace.c: while the bus delivers, listeners of rooms are told later. --- */
 void sio_cluster_defer_room(struct sio_namespace *n, enum sio_room_change what, str room,
                             struct sio_socket *s);

@@ -9,8 +9,9 @@
 #include "socketio/cluster_parts.h"
 
 #include "base/mem.h"
+#include "socketio/gather.h"
 
-enum deferred_kind { DISCONNECT, SIDE, ROOM, MOVE };
+enum deferred_kind { DISCONNECT, SIDE, ROOM, MOVE, OUTGOING };
 
 /* Something put off: the texts lie behind it. */
 struct deferred {
@@ -150,7 +151,50 @@ void sio_cluster_defer_move(struct sio_namespace *n, str id, str room, bool join
     buf_free(&both);
 }
 
+/* The refs of those it went to, then the event. */
+void sio_cluster_defer_outgoing(struct sio_namespace *n, const struct sio_target *t,
+                                const struct sio_frames *f)
+{
+    struct sio_gathered to;
+    struct sio_packet packet;
+    struct sio_data data;
+    struct buf text = { 0 };
+
+    if (sio_texts_read(f, &packet, &data) < 0)
+        return;
+    sio_gather(n, t, &to);
+    sio_write_u32(&text, to.count);
+    for (uint32_t i = 0; i < to.count; i++)
+        sio_write_u64(&text, to.sockets[i]->ref);
+    sio_write_data(&text, &data);
+    defer(n->server->cluster, &(struct deferred){ .kind = OUTGOING }, n->name, buf_str(&text));
+    buf_free(&text);
+    sio_gathered_free(&to);
+    mem_free((str *)(uintptr_t)data.attachments);
+}
+
 /* --- What was put off --- */
+
+static void outgoing(struct sio_cluster *c, str text)
+{
+    struct sio_reader r = { text.p, text.p + text.n, false }, refs = r;
+    uint32_t count = sio_read_u32(&r);
+    struct sio_data data;
+    str *attachments;
+
+    for (uint32_t i = 0; i < count; i++)
+        (void)sio_read_u64(&r);
+    if (sio_read_data(&r, &data, &attachments) < 0)
+        return;
+    (void)sio_read_u32(&refs);
+    for (uint32_t i = 0; i < count; i++) {
+        struct sio_socket *s = sio_socket_find(c->io, sio_read_u64(&refs));
+
+        if (s && sio_socket_connected(s) && s->nsp->watch_outgoing)
+            c->io->events->on_outgoing(s, &data);
+    }
+    mem_free(attachments);
+}
 
 static void side(struct sio_cluster *c, struct sio_namespace *n, str body)
 {
@@ -180,6 +224,8 @@ static void carry_out(struct sio_cluster *c, const struct deferred *d)
         side(c, n, text);
     else if (d->kind == ROOM && n && (s || !d->socket))
         c->io->events->on_room(n, d->room, text, s);
+    else if (d->kind == OUTGOING && n)
+        outgoing(c, text);
     else if (d->kind == MOVE && n)
         sio_history_publish_move(n, str_n(text.p, SIO_ID_LEN),
                                  str_n(text.p + SIO_ID_LEN, text.n - SIO_ID_LEN), d->joined,

@@ -321,12 +321,13 @@ void sio_session_give(struct sio_cluster *c, struct request_from from, struct si
     }
     rec = r->broken || !n->recovery ? NULL : sio_record_take(n, pid);
 
-    if (rec) {
+    if (rec)
         write_session(rec, &value);
+    /* One that is too large to be given away waits on, here. */
+    if (request_answer(&c->exchange->requests, from, buf_str(&value)) == 0 && rec) {
         c->io->stats.recovery_given++;
         sio_record_release(rec);
     }
-    request_answer(&c->exchange->requests, from, buf_str(&value));
     buf_free(&value);
 }
 

@@ -44,6 +44,10 @@ int sio_encode_again(struct sio_server *io, const struct sio_frames *texts, enum
                      struct sio_frames *f) MUST_CHECK;
 /* The same for clients of Socket.IO 2. stamped: it ends with an offset, which they do not get. */
 void sio_frames_v2(const struct sio_frames *f, bool stamped, struct sio_frames *out);
+/* What an event in the form of texts says; free data->attachments with mem_free(). 0 or ATR_ESYNTAX.
+ */
+int sio_texts_read(const struct sio_frames *texts, struct sio_packet *packet,
+                   struct sio_data *data) MUST_CHECK;
 void sio_frames_free(struct sio_frames *f);
 
 static inline const struct pressure_policy *sio_output(const struct sio_namespace *n)

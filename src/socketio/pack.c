@@ -68,28 +68,36 @@ int sio_pack(struct sio_server *io, const struct sio_outgoing *p, struct msg **o
     return err;
 }
 
-int sio_encode_again(struct sio_server *io, const struct sio_frames *texts, enum sio_form form,
-                     struct sio_frames *f)
+int sio_texts_read(const struct sio_frames *texts, struct sio_packet *packet, struct sio_data *data)
 {
     const struct sio_limits limits = { UINT32_MAX, JSON_DEPTH };
-    struct sio_packet packet;
-    struct sio_data data = { .attachment_count = texts->count - 1 };
-    struct sio_outgoing p = { .type = SIO_EVENT, .data = &data };
     str text = msg_payload(texts->msgs[0]), *attachments;
-    int err;
 
     /* Behind Engine.IO's type. */
     if (text.n == 0 ||
-        sio_packet_decode(str_n(text.p + 1, text.n - 1), &limits, &packet, NULL) != PARSE_DONE)
+        sio_packet_decode(str_n(text.p + 1, text.n - 1), &limits, packet, NULL) != PARSE_DONE)
         return ATR_ESYNTAX;
-    data.attachments = attachments = mem_alloc(texts->count * sizeof *attachments);
+    attachments = mem_alloc(texts->count * sizeof *attachments);
     for (size_t i = 1; i < texts->count; i++)
         attachments[i - 1] = msg_payload(texts->msgs[i]);
-    data.json = packet.data;
+    *data = (struct sio_data){ packet->data, attachments, texts->count - 1 };
+    return 0;
+}
+
+int sio_encode_again(struct sio_server *io, const struct sio_frames *texts, enum sio_form form,
+                     struct sio_frames *f)
+{
+    struct sio_packet packet;
+    struct sio_data data;
+    struct sio_outgoing p = { .type = SIO_EVENT, .data = &data };
+    int err = sio_texts_read(texts, &packet, &data);
+
+    if (err < 0)
+        return err;
     p.nsp = packet.nsp;
     p.id = packet.id;
     p.flags = texts->msgs[0]->incompressible ? SIO_NO_COMPRESS : 0;
     err = sio_encode(io, &p, form, f);
-    mem_free(attachments);
+    mem_free((str *)(uintptr_t)data.attachments);
     return err;
 }

@@ -191,6 +191,47 @@ static void test_listeners_of_rooms_are_told_later(void **state)
     assert_log(&nodes[1].rig, "CJ");
 }
 
+static void test_listeners_hear_what_others_send(void **state)
+{
+    str bytes = STR("bytes");
+    struct sio_data d = { STR("[\"b\",{\"_placeholder\":true,\"num\":0}]"), &bytes, 1 };
+
+    (void)state;
+    main_of(1)->watch_outgoing = SIO_WATCH_OWNER;
+    sio_emit(main_of(0), NULL, DATA("[\"x\",1]"));
+    sio_emit(main_of(0), NULL, &d);
+    sio_emit(main_of(1), NULL, DATA("[\"own\"]"));
+    nodes_settle();
+    assert_log(&nodes[1].rig, "out(/,[\"own\"]) out(/,[\"x\",1]) "
+                              "out(/,[\"b\",{\"_placeholder\":true,\"num\":0}])");
+    assert_log(&nodes[2].rig, "");
+    assert_heard(&b,
+                 "42[\"x\",1] 451-[\"b\",{\"_placeholder\":true,\"num\":0}] b(bytes) 42[\"own\"]");
+}
+
+/* What is done to a parent reaches the sockets of its children on all servers. */
+static void test_parents(void **state)
+{
+    struct sio_namespace *parents[NODES];
+    struct peer *clients[] = { &a, &b, &c };
+    str r = STR("r");
+
+    (void)state;
+    for (int i = 0; i < NODES; i++) {
+        parents[i] = sio_server_of_matching(&nodes[i].rig.io, NULL);
+        peer_say(clients[i], "40/child,");
+        peer_hear(clients[i]);
+        buf_clear(&clients[i]->heard);
+    }
+    sio_sockets_join(parents[0], NULL, &r, 1);
+    nodes_settle();
+    assert_true(sio_socket_in(socket_of(2), r));
+    sio_emit(parents[1], &(struct sio_target){ .rooms = &r, .room_count = 1 }, DATA("[\"p\"]"));
+    assert_all_heard("42/child,[\"p\"]", "42/child,[\"p\"]", "42/child,[\"p\"]");
+    sio_disconnect_sockets(parents[0], NULL, false);
+    assert_all_heard("41/child,", "41/child,", "41/child,");
+}
+
 static void test_disconnects_everywhere(void **state)
 {
     (void)state;
@@ -413,6 +454,7 @@ TEST_MAIN(TEST(test_everyone_hears), TEST(test_attachments_cross), TEST(test_eve
           TEST(test_rooms_and_exceptions), TEST(test_the_sender_is_left_out),
           TEST(test_very_many_rooms), TEST(test_one_order_for_all),
           TEST(test_joining_precedes_what_follows), TEST(test_listeners_of_rooms_are_told_later),
+          TEST(test_listeners_hear_what_others_send), TEST(test_parents),
           TEST(test_disconnects_everywhere), TEST(test_events_between_servers),
           TEST(test_asks_servers), TEST(test_fetches_sockets_and_rooms),
           TEST(test_a_server_that_goes_is_missing), TEST(test_questions_end_with_their_server),
