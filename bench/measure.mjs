@@ -67,9 +67,9 @@ export class Bench {
     if (isNew) this.#servers.set(name, await this.#start(row, name));
     const { child, address } = this.#servers.get(name);
     // A new server's code is not compiled yet: what is measured is a server that has been running.
-    const warmup = isNew && !row.fresh ? Math.max(this.warmup, NEW_WARMUP_MS) : this.warmup;
-    const duration = row.heartbeat ? this.pingInterval : row.fresh ? 500 : this.duration;
-    const args = ["-c", this.cpu, path.join(this.build, "atrium"), "bench", ...row.args, `${row.tls ? "wss" : "ws"}://${address}`,
+    const warmup = row.warmup ?? (isNew && !row.fresh ? Math.max(this.warmup, NEW_WARMUP_MS) : this.warmup);
+    const duration = row.duration ?? (row.heartbeat ? this.pingInterval : row.fresh ? 500 : this.duration);
+    const args = ["-c", this.cpu, path.join(this.build, "atrium"), "bench", ...row.args, ...(row.more?.[name] ?? []), `${row.tls ? "wss" : "ws"}://${address}`,
       "--protocol", protocol(row), "--pid", String(child.pid), "--warmup", String(warmup), "--duration", String(duration), "--json"];
     try {
       return await new Promise((resolve, reject) =>

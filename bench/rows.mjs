@@ -24,10 +24,15 @@ const socketio = {
   "bun-engine": () => [bun, peer("bun-socketio.mjs")],
 };
 
+// The same server twice: what its clients feel when some of them do not read, and when all do.
+const dropping = (build) => [...script(build, "bench.lua"), "--overflow", "dropOldest", "--max-buffered-bytes", String(1 << 18)];
+const stalled = { "all read": dropping, "1 % stalled": dropping };
+
 // A ratio is ours to theirs, the larger the better; `wanted` are [ours, theirs, at least]. With most, what
 // counts is our figure: [ours, at most].
 const rate = { of: (r) => r.server.messagesPerCpuSecond, unit: "per CPU-second", ratio: (ours, theirs) => ours / theirs };
 const bytes = { of: (r) => r.server.privateBytesPerConnection, unit: "bytes per connection", ratio: (ours, theirs) => theirs / ours };
+const p99 = { of: (r) => r.latencyUs.p99, unit: "p99 in us", ratio: (ours, theirs) => theirs / ours };
 const share = { of: (r) => (100 * r.server.cpuSeconds) / r.seconds, unit: "% of a core", ratio: (ours, theirs) => theirs / ours, digits: 2 };
 
 const rows = [
@@ -52,6 +57,12 @@ const rows = [
   { id: "connect", name: "Socket.IO connections opened and closed, 50 at a time", family: socketio,
     args: ["connect", "--connections", "50"],
     measures: [{ ...rate, wanted: [["C", "Node"], ["Lua", "Node"], ["Lua", "bun-engine"]] }] },
+  // Ten that do not read may hold 256 KiB each: 2,621 bytes per connection, beside what a connection costs.
+  { id: "stalled", name: "Socket.IO broadcast, 1,000 bytes to 1,000, dropOldest at 256 KiB", family: stalled, fresh: true, most: 7, warmup: 8000, duration: 4000,
+    args: ["broadcast", "--connections", "1000", "--size", "1000", "--in-flight", "4"], more: { "1 % stalled": ["--stalled", "1"] },
+    measures: [
+      { ...p99, wanted: [["1 % stalled", "all read", 0.9]] },
+      { ...bytes, what: "memory of it", most: [["1 % stalled", 2621 + 1600]], wanted: [] }] },
   // Each run of the following has a fresh server: what is left of earlier connections would count.
   { id: "idle-raw", name: "idle raw WebSocket, 15,000", family: raw, without: ["Lua", "floor"], fresh: true,
     args: ["idle", "--connections", "15000"],

@@ -46,7 +46,7 @@ async function round(bench, row, number, failures) {
 async function measure(bench, row, failures) {
   const asked = option("rounds");
   const rounds = Number(asked ?? 15), restart = Number(option("restart", 8));
-  const count = row.fresh ? Math.min(rounds, IDLE_ROUNDS) : rounds;
+  const count = Math.min(rounds, row.most ?? (row.fresh ? IDLE_ROUNDS : rounds));
   for (let i = 0; i < count; i++) {
     if (i % restart === 0) await bench.stopAll();
     const results = await round(bench, row, i, failures);

@@ -19,9 +19,8 @@
 #include "proto/http1.h"
 #include "proto/ws_frame.h"
 
-/* STALLED_BYTES: what the kernel may hold for a connection that does not read, so that the server
- * meets the stall soon. */
-enum { PORTS_PER_ADDRESS = 20000, STALLED_BYTES = 16384 };
+/* STALLED: of connections that do not read, so that the server meets the stall soon. */
+enum { PORTS_PER_ADDRESS = 20000, STALLED_BYTES = 16384, STALLED_SEGMENT = 1000 };
 
 /* One fixed key: masking costs the server the same whatever the key is. */
 static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
@@ -221,6 +220,14 @@ static void choose_source(int fd, uint32_t index, const struct sockaddr *to)
     (void)bind(fd, (struct sockaddr *)&from, sizeof from); /* else the default address is used */
 }
 
+/* What the kernels hold for a connection that does not read goes with the receiver's buffer and,
+ * on the sender's side, with the size of a segment: over loopback megabytes, else. */
+static void hold_little(int fd)
+{
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ STALLED_BYTES }, sizeof(int));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &(int){ STALLED_SEGMENT }, sizeof(int));
+}
+
 static int connect_to(const struct load_options *o, uint32_t index, bool stalled)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *at;
@@ -237,7 +244,7 @@ static int connect_to(const struct load_options *o, uint32_t index, bool stalled
         }
         choose_source(fd, index, at->ai_addr);
         if (stalled)
-            (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ STALLED_BYTES }, sizeof(int));
+            hold_little(fd);
         if (connect(fd, at->ai_addr, at->ai_addrlen) == 0)
             break;
         err = -errno;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { io } from "socket.io-client";
 import { collect, scenario } from "./support/client.mjs";
 import { onWebsocket, Polling, SEPARATOR } from "./support/engine.mjs";
 import { metric } from "./support/hostile.mjs";
@@ -485,6 +486,36 @@ describe("plain WebSocket endpoints", () => {
     all_in_order(own, last);
     end(good, slow);
   });
+});
+
+test("with connection state recovery, what was dropped is not missed", async () => {
+  const other = await serve("backpressure.lua", { flags: ["--connection-state-recovery", "true"] });
+  const open = (name) => io(other.url + name, { forceNew: true, transports: ["websocket"], reconnectionDelay: 10 });
+  const [good, slow] = [open("/oldest"), open("/oldest")];
+  try {
+    await until(() => good.connected && slow.connected, "connections");
+    const some = collect(slow, "item"), id = slow.id;
+    stall(slow);
+    const name = counter("dropOldest", "oldest");
+    let last = 0;
+    while ((await metric(other, name)) < 40) {
+      await within(good.emitWithAck("flood", last + 1, last + ROUND, FILLER, false), "the end of a flood", LONG_MS);
+      last += ROUND;
+    }
+    resume(slow);
+    await until(() => some.at(-1)?.[0] === last, "the newest", LONG_MS);
+    one_gap(some.map(([n]) => n), last);
+    const before = some.length;
+    slow.io.engine.close();
+    await until(() => slow.connected && slow.recovered, "it to come back", LONG_MS);
+    assert.equal(slow.id, id);
+    await within(good.emitWithAck("flood", last + 1, last + 1, "", false), "one more");
+    await until(() => some.at(-1)[0] === last + 1, "one more");
+    assert.equal(some.length, before + 1, "nothing is repeated");
+  } finally {
+    good.disconnect();
+    slow.disconnect();
+  }
 });
 
 test("in the end nothing is queued, backed up or paused", async () => {
