@@ -44,6 +44,8 @@ struct process {
     struct node_ipc ipc;
     struct timer deadline;  /* of the launch, or of the step */
     bool listening;         /* an Atrium worker: takes connections */
+    bool reported;          /* has said how it is, and given back what it had */
+    bool asks_board;        /* and waits for it */
     bool ready_once;        /* it was online */
     bool late;              /* it was said that it is not ready */
     char *complaint;        /* what it was refused; NULL */

@@ -4,14 +4,19 @@
  */
 #include "super/service.h"
 
+#include <dirent.h>
 #include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cluster/board.h"
 #include "net/listener.h"
 #include "proto/json.h"
 #include "super/fields.h"
 #include "super/supervisor.h"
+#include "super/worker_link.h"
 
 unsigned service_cpus(void)
 {
@@ -27,6 +32,82 @@ const char *service_name(const struct service *s)
     return spec_text(&s->spec, SPEC_KEY_name);
 }
 
+/* --- The board --- */
+
+/* Where its workers' sockets are: named after the memory, since two applications may look alike. */
+static const char *board_folder(const struct service *s, char *out)
+{
+    char clean[32], name[80];
+    struct stat st = { 0 };
+
+    (void)fstat(s->board, &st);
+    home_clean_name(service_name(s), clean, sizeof clean - 7);
+    (void)snprintf(name, sizeof name, "run/%s.%llx.peers", clean, (unsigned long long)st.st_ino);
+    return home_file(&s->supervisor->home, name, out);
+}
+
+/* With what workers that were killed have left in it. */
+static void remove_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *e;
+
+    while (dir && (e = readdir(dir)))
+        if (e->d_name[0] != '.')
+            (void)unlinkat(dirfd(dir), e->d_name, 0);
+    if (dir)
+        closedir(dir);
+    (void)rmdir(path);
+}
+
+static void drop_board(struct service *s)
+{
+    char folder[HOME_PATH_MAX];
+
+    if (s->board < 0)
+        return;
+    remove_folder(board_folder(s, folder));
+    close(s->board);
+    s->board = -1;
+}
+
+void service_take_board(struct service *s, int fd)
+{
+    if (s->board < 0)
+        s->board = fd;
+    else
+        close(fd); /* all of them have the same */
+}
+
+/* One that was adopted, and has not said yet whether it has the board. */
+static bool may_have_board(const struct service *s)
+{
+    for (struct list *at = s->processes.next; at != &s->processes; at = at->next) {
+        const struct process *p = container_of(at, struct process, in_service);
+        if (!p->child && p->link && !p->reported)
+            return true;
+    }
+    return false;
+}
+
+void service_answer_boards(struct service *s)
+{
+    char why[ATR_WHY_MAX] = "", folder[HOME_PATH_MAX];
+    int fd = s->board;
+
+    for (struct list *at = s->processes.next; at != &s->processes; at = at->next) {
+        struct process *p = container_of(at, struct process, in_service);
+
+        if (!p->asks_board)
+            continue;
+        if (fd < 0 && may_have_board(s))
+            return;
+        if (fd < 0 && (fd = board_create(&(struct board_options){ 0 }, why)) >= 0)
+            s->board = fd;
+        worker_link_give_board(p, fd, fd < 0 ? why : board_folder(s, folder));
+    }
+}
+
 /* --- Life --- */
 
 struct service *service_new(struct supervisor *sup, const struct spec *spec, str shell)
@@ -39,6 +120,7 @@ struct service *service_new(struct supervisor *sup, const struct spec *spec, str
     list_init(&s->instances);
     list_init(&s->processes);
     list_init(&s->listeners);
+    s->board = -1;
     list_append(&sup->services, &s->in_supervisor);
     return s;
 }
@@ -69,6 +151,7 @@ void service_free(struct service *s)
     struct list *at, *after;
 
     list_remove(&s->in_supervisor);
+    drop_board(s);
     list_each(at, after, &s->listeners)
     {
         free_listener(container_of(at, struct shared_listener, in_service));
@@ -148,12 +231,12 @@ void service_remove(struct service *s)
 
 /* --- Listening sockets --- */
 
-/* Whether somebody may still want it: an instance it is for that runs or will. */
-static bool listener_is_of_use(const struct service *s, const struct shared_listener *l)
+/* Whether somebody may still want it: an instance it is for (-1: any) that runs or will. */
+static bool is_of_use(const struct service *s, int number)
 {
     for (struct list *at = s->instances.next; at != &s->instances; at = at->next) {
         const struct instance *i = container_of(at, struct instance, in_service);
-        if ((l->number < 0 || (unsigned)l->number == i->number) &&
+        if ((number < 0 || (unsigned)number == i->number) &&
             (i->wanted || i->restarting || (i->now && i->now->phase < PROCESS_LEAVING)))
             return true;
     }
@@ -167,7 +250,7 @@ static void tidy_listeners(struct service *s)
     list_each(at, after, &s->listeners)
     {
         struct shared_listener *l = container_of(at, struct shared_listener, in_service);
-        if (!listener_is_of_use(s, l))
+        if (!is_of_use(s, l->number))
             free_listener(l);
     }
 }
@@ -231,6 +314,9 @@ void service_go_on(struct service *s)
 
     service_reload_next(s);
     tidy_listeners(s);
+    if (!is_of_use(s, -1))
+        drop_board(s);
+    service_answer_boards(s);
     if (s->removing && list_empty(&s->instances) && list_empty(&s->processes))
         service_free(s);
     supervisor_changed(sup);

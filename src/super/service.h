@@ -28,6 +28,7 @@ struct service {
     struct list instances; /* by number */
     struct list processes; /* all of them, also those that leave */
     struct list listeners;
+    int board; /* of its workers (cluster/board.h): made when first asked for; -1: none */
     bool removing;
 };
 
@@ -53,6 +54,11 @@ int service_lend(struct service *s, const struct process *p, const char *host, u
 /* One that a worker gave back to a supervisor that has none: ours from now on. */
 void service_take_back(struct service *s, const struct process *p, const char *host, uint16_t port,
                        int fd);
+
+/* The same of the board, which is made here when no worker has one. */
+void service_take_board(struct service *s, int fd);
+/* Gives it to those that wait for it, once it is known whether there is one already. */
+void service_answer_boards(struct service *s);
 
 /* How many CPUs this process may use. */
 unsigned service_cpus(void);

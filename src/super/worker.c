@@ -116,17 +116,31 @@ static void return_lent(struct worker *w, struct peer *p)
     }
 }
 
+static void return_board(struct worker *w, struct peer *p)
+{
+    struct buf b = { 0 };
+
+    if (w->board < 0)
+        return;
+    begin(&b, "board");
+    buf_byte(&b, '}');
+    send_to(p, &b, w->board);
+    buf_free(&b);
+}
+
 /* --- Being told --- */
 
 static void take_answer(struct worker *w, str json, int fd)
 {
-    if (!w->asked.len || w->answer) {
+    if (!w->asked.len || w->answer || !field_is(json, "type", w->awaits)) {
         if (fd >= 0)
             close(fd);
         return;
     }
     if (fd >= 0) {
         w->answer = fd;
+        if (!w->folder)
+            w->folder = field_get_text(json, "folder");
         return;
     }
     char *error = field_get_text(json, "error");
@@ -143,6 +157,7 @@ static void take_hello(struct peer *p, str json)
     if (!field_is(json, "from", "supervisor"))
         return;
     p->supervisor = true;
+    return_board(w, p); /* before the status: who has heard that knows whether there is one */
     write_status(w, &b);
     send_to(p, &b, -1);
     buf_free(&b);
@@ -183,7 +198,7 @@ static void on_message(struct link *l, str json, const int *fds, size_t count)
 
     if (json_check(json, JSON_DEPTH) < 0)
         link_close(l, ATR_ESYNTAX);
-    else if (field_is(json, "type", "listener"))
+    else if (field_is(json, "type", "listener") || field_is(json, "type", "board"))
         take_answer(p->worker, json, count ? fds[used++] : -1);
     else if (field_is(json, "type", "hello"))
         take_hello(p, json);
@@ -262,35 +277,64 @@ static void turn(struct worker *w, int timeout_ms)
         on_accept(&w->watch, EPOLLIN);
 }
 
-int worker_listen(struct worker *w, const char *host, uint16_t port, char *why)
+/* The answer to w->asked, which is complete: a descriptor or a negative code. */
+static int ask(struct worker *w, const char *awaits, char *why)
 {
     uint64_t deadline = clock_mono_ms() + ANSWER_MS, now;
-    struct lent *l = find_lent(w, host ? host : "", port);
 
-    if (!l) {
-        w->answer = 0;
-        w->answer_why = why;
-        begin(&w->asked, "listen");
-        field_text(&w->asked, "host", host ? host : "");
-        field_number(&w->asked, "port", port);
+    w->answer = 0;
+    w->answer_why = why;
+    w->awaits = awaits;
+    tell(w, &w->asked);
+    while (!w->answer && (now = clock_mono_ms()) < deadline)
+        turn(w, (int)(deadline - now));
+    buf_free(&w->asked);
+    if (!w->answer)
+        return err_why(why, ATR_ETIMEOUT, "no supervisor answered within %d s", ANSWER_MS / 1000);
+    return w->answer;
+}
+
+static int copy_of(int fd, char *why)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    return copy < 0 ? err_why(why, -errno, "cannot copy a descriptor: %s", err_text(-errno)) : copy;
+}
+
+int worker_listen(struct worker *w, const char *host, uint16_t port, char *why)
+{
+    struct lent *l = find_lent(w, host ? host : "", port);
+    int fd;
+
+    if (l)
+        return copy_of(l->fd, why);
+    begin(&w->asked, "listen");
+    field_text(&w->asked, "host", host ? host : "");
+    field_number(&w->asked, "port", port);
+    buf_byte(&w->asked, '}');
+    if ((fd = ask(w, "listener", why)) < 0)
+        return fd;
+    l = mem_zalloc(sizeof *l);
+    l->host = str_dup(str_of(host));
+    l->port = port;
+    l->fd = fd;
+    list_append(&w->lent, &l->link);
+    return copy_of(fd, why);
+}
+
+int worker_board(struct worker *w, const char **folder, char *why)
+{
+    if (w->board < 0) {
+        int fd;
+
+        begin(&w->asked, "board");
         buf_byte(&w->asked, '}');
-        tell(w, &w->asked);
-        while (!w->answer && (now = clock_mono_ms()) < deadline)
-            turn(w, (int)(deadline - now));
-        buf_free(&w->asked);
-        if (!w->answer)
-            return err_why(why, ATR_ETIMEOUT, "no supervisor answered within %d s",
-                           ANSWER_MS / 1000);
-        if (w->answer < 0)
-            return w->answer;
-        l = mem_zalloc(sizeof *l);
-        l->host = str_dup(str_of(host));
-        l->port = port;
-        l->fd = w->answer;
-        list_append(&w->lent, &l->link);
+        if ((fd = ask(w, "board", why)) < 0)
+            return fd;
+        w->board = fd;
     }
-    int copy = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
-    return copy < 0 ? err_why(why, -errno, "cannot listen: %s", err_text(-errno)) : copy;
+    *folder = w->folder ? w->folder : "";
+    return copy_of(w->board, why);
 }
 
 void worker_listening(struct worker *w)
@@ -316,6 +360,7 @@ int worker_open(struct worker *w, struct loop *l, int fd, const char *name, unsi
 
     w->loop = l;
     w->watch = (struct watch){ .fd = -1, .on_events = on_accept };
+    w->board = -1;
     list_init(&w->peers);
     list_init(&w->lent);
     timer_init(&w->heartbeat, on_heartbeat);
@@ -350,6 +395,11 @@ void worker_close(struct worker *w)
     while (!list_empty(&w->peers))
         link_close(container_of(w->peers.next, struct peer, in_worker)->link, 0);
     drop_lent(w);
+    if (w->board >= 0)
+        close(w->board);
+    w->board = -1;
+    mem_free(w->folder);
+    w->folder = NULL;
     if (w->path)
         (void)unlink(w->path);
     mem_free(w->name);

@@ -6,7 +6,7 @@
  * worker neither notices nor cares that there is none for a while. README.md lists the messages.
  *
  * Listening sockets are the supervisor's, which opens each once and lends it to every worker that
- * asks; the worker keeps a copy to give to the next supervisor.
+ * asks; so is the board (cluster/board.h). The worker keeps copies to give to the next supervisor.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,14 +22,17 @@ struct worker {
     struct list peers; /* of struct peer: who connected */
     unsigned peer_count;
     struct list lent; /* of struct lent: listening sockets */
+    int board;        /* -1: not asked for */
+    char *folder;     /* of its workers' sockets */
     char *name, *path;
     unsigned instance;
     bool listening, ready, draining;
     struct timer heartbeat;
     uint64_t beat_due_ms;
-    /* While worker_listen() waits: */
-    struct buf asked; /* the question; empty: none */
-    int answer;       /* a descriptor or a negative code; 0: not yet */
+    /* While worker_listen() or worker_board() waits: */
+    struct buf asked;   /* the question; empty: none */
+    const char *awaits; /* the type of its answer */
+    int answer;         /* a descriptor or a negative code; 0: not yet */
     char *answer_why;
     /* The owner's: */
     void (*on_drain)(struct worker *w, uint32_t ms); /* close within that time, then end */
@@ -44,6 +47,10 @@ void worker_close(struct worker *w); /* removes the socket's file */
 /* A listening descriptor for that place, the caller's. Waits for the supervisor, without turning
  * the loop. */
 int worker_listen(struct worker *w, const char *host, uint16_t port, char *why) MUST_CHECK;
+
+/* The board of the application, the caller's, and the folder for its workers' sockets: valid until
+ * worker_close(). Waits in the same way. */
+int worker_board(struct worker *w, const char **folder, char *why) MUST_CHECK;
 
 /* Says so once, and again to every supervisor that comes. */
 void worker_listening(struct worker *w);

@@ -41,10 +41,29 @@ static void answer_listen(struct process *p, str json)
     mem_free(host);
 }
 
+void worker_link_give_board(struct process *p, int fd, const char *text)
+{
+    struct buf b = { 0 };
+
+    p->asks_board = false;
+    if (!p->link)
+        return;
+    buf_byte(&b, '{');
+    field_text(&b, "type", "board");
+    if (fd < 0)
+        field_number(&b, "code", fd);
+    field_text(&b, fd < 0 ? "error" : "folder", text);
+    buf_byte(&b, '}');
+    (void)link_send(p->link, buf_str(&b), &fd, fd >= 0);
+    buf_free(&b);
+}
+
 static void take_status(struct process *p, str json)
 {
     bool wait_ready = spec_number(&p->service->spec, SPEC_KEY_wait_ready);
 
+    p->reported = true;
+    service_answer_boards(p->service);
     p->listening = field_get_bool(json, "listening");
     if (!field_get_bool(json, wait_ready ? "ready" : "listening"))
         return;
@@ -67,6 +86,16 @@ static void take_listener(struct process *p, str json, int fd)
     mem_free(host);
 }
 
+/* With a descriptor it is given back, else asked for. */
+static void take_board(struct process *p, int fd)
+{
+    if (fd >= 0)
+        service_take_board(p->service, fd);
+    else
+        p->asks_board = true;
+    service_answer_boards(p->service);
+}
+
 static void on_message(struct link *l, str json, const int *fds, size_t count)
 {
     struct process *p = l->owner;
@@ -81,6 +110,8 @@ static void on_message(struct link *l, str json, const int *fds, size_t count)
         take_status(p, json);
     else if (field_is(json, "type", "listen"))
         answer_listen(p, json);
+    else if (field_is(json, "type", "board"))
+        take_board(p, count ? fds[used++] : -1);
     else if (field_is(json, "type", "listener") && count)
         take_listener(p, json, fds[used++]);
     while (used < count)

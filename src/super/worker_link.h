@@ -9,5 +9,8 @@ struct process;
 
 /* Connects to p->socket and says hello. When that fails it is tried again each second. */
 void worker_link_open(struct process *p);
+/* Answers a process that asked: fd stays the caller's, text names the folder; or fd is a negative
+ * code, and text says why. */
+void worker_link_give_board(struct process *p, int fd, const char *text);
 
 #endif

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/listener.h"
@@ -35,9 +37,10 @@ static uint64_t connections(struct worker *w)
 
 struct boss {
     struct link *link;
-    char status[512], heartbeat[512], listen[512], listener[512];
+    char status[512], heartbeat[512], listen[512], listener[512], board[512];
     int fd; /* that came last */
     unsigned listeners;
+    bool knew_status; /* when the board came */
 };
 
 static void keep(char *to, str json)
@@ -57,6 +60,8 @@ static void told(struct link *l, str json, const int *fds, size_t count)
         keep(b->listen, json);
     else if (field_is(json, "type", "listener"))
         keep(b->listener, json), b->listeners++;
+    else if (field_is(json, "type", "board"))
+        keep(b->board, json), b->knew_status = b->status[0] != 0;
     if (count) {
         if (b->fd >= 0)
             close(b->fd);
@@ -168,6 +173,39 @@ static void listening_sockets_are_lent_kept_and_given_back(void **state)
     leave(&two);
 }
 
+/* Before the status: a supervisor that has heard that knows whether there is a board. */
+static void the_board_is_lent_kept_and_given_back(void **state)
+{
+    int lent = memfd_create("board", MFD_CLOEXEC), got;
+    const char *folder_of_it;
+    struct boss one, two;
+    struct stat mine, theirs;
+
+    (void)state;
+    arrive(&one);
+    turn_until(one.status, "chat");
+    tell(&one, "{\"type\":\"listener\"}", lent); /* not what is asked for: a late answer */
+    tell(&one, "{\"type\":\"board\",\"folder\":\"/run/x\"}", lent);
+    assert_true((got = worker_board(&worker, &folder_of_it, why)) >= 0);
+    assert_string_equal(folder_of_it, "/run/x");
+    assert_int_equal(fstat(lent, &mine), 0);
+    assert_int_equal(fstat(got, &theirs), 0);
+    assert_int_equal(mine.st_ino, theirs.st_ino);
+    close(got);
+    close(lent);
+    turn_until(one.board, "{\"type\":\"board\"}");
+    assert_true((got = worker_board(&worker, &folder_of_it, why)) >= 0); /* without asking again */
+    close(got);
+    leave(&one);
+    arrive(&two);
+    turn_until(two.status, "chat");
+    assert_string_equal(two.board, "{\"type\":\"board\"}");
+    assert_false(two.knew_status);
+    assert_int_equal(fstat(two.fd, &theirs), 0);
+    assert_int_equal(mine.st_ino, theirs.st_ino);
+    leave(&two);
+}
+
 static void a_refusal_has_its_reason(void **state)
 {
     struct boss one;
@@ -209,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_supervisor_is_told_the_same, begin, end),
         cmocka_unit_test_setup_teardown(listening_sockets_are_lent_kept_and_given_back, begin, end),
+        cmocka_unit_test_setup_teardown(the_board_is_lent_kept_and_given_back, begin, end),
         cmocka_unit_test_setup_teardown(a_refusal_has_its_reason, begin, end),
         cmocka_unit_test_setup_teardown(what_is_not_ours_ends_the_connection, begin, end)
     };
