@@ -48,7 +48,7 @@ struct board_slot {
     _Atomic uint64_t coming; /* sessions that others have sent to begin there, on their way */
     uint64_t reserved;
     _Atomic uint32_t asleep; /* waits in the kernel: a bell is wanted; see board_sleep() */
-    uint32_t reserved_too;
+    _Atomic uint32_t port;   /* where it accepts clients; 0: not yet */
     _Atomic uint64_t cursor; /* the latest number of the ring that it has dealt with */
     uint64_t reserved_three[6];
 };

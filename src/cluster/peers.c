@@ -88,7 +88,7 @@ static void inherit(struct peers *p, unsigned slot, uint32_t pid)
     uint32_t generation = atomic_load(&p->board->slots[slot].generation);
     char path[256];
 
-    if (!board_claim(p->board, slot, pid))
+    if (p->declines || !board_claim(p->board, slot, pid))
         return;
     p->inherited++;
     if (path_of(p, slot, generation, path, sizeof path) == 0)
@@ -324,7 +324,7 @@ void peers_close(struct peers *p)
     if (!p->folder)
         return;
     p->closing = true;
-    if (p->slot != BOARD_NO_SLOT)
+    if (p->slot != BOARD_NO_SLOT && !p->bequeaths)
         board_leave(p->board, p->slot); /* before the links close: it is no death */
     while (!list_empty(&p->all))
         peer_drop(container_of(p->all.next, struct peer, link_all));

@@ -48,6 +48,9 @@ struct peers {
     struct list all;                   /* of struct peer, strangers included */
     struct buf scratch;
     uint64_t inherited;
+    /* The owner's. bequeaths: peers_close() leaves the slot to who notices the process's end.
+     * declines: this one is about to end, and leaves the dead to others. */
+    bool bequeaths, declines;
     bool closing;
 };
 

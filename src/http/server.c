@@ -42,7 +42,7 @@ bool http_server_accepts(struct http_server *s, int fd, bool secure)
     uint32_t max = s->limits.connections_max;
 
     s->stats.connections++;
-    if (!s->closing && (max == 0 || s->streams_open < max))
+    if (max == 0 || s->streams_open < max)
         return true;
     refuse(s, fd, secure);
     return false;
@@ -50,8 +50,12 @@ bool http_server_accepts(struct http_server *s, int fd, bool secure)
 
 static void adopt(struct http_server *s, int fd, struct tls_context *tls)
 {
-    if (http_server_accepts(s, fd, tls != NULL))
+    if (s->closing) {
+        s->stats.connections++;
+        refuse(s, fd, tls != NULL);
+    } else if (http_server_accepts(s, fd, tls != NULL)) {
         (void)http_conn_new(s, fd, tls);
+    }
 }
 
 /* Whether the peer connects too often. A proxy connects for others: their handshakes are counted.

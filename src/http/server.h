@@ -205,7 +205,7 @@ bool http_may_hand_over(const struct http_request *r);
 /* How often r's connection has been passed on before. */
 unsigned http_moves(const struct http_request *r);
 /* Takes a connection that was handed over elsewhere, with what was read of it. Its first request
- * has `arrived`. */
+ * has `arrived`. Also while closing: who waits for its answer is still being served. */
 void http_server_adopt_bytes(struct http_server *s, int fd, str bytes, unsigned moves);
 
 /* Whose requests come over a connection that another process relays. */

@@ -15,6 +15,7 @@ enum { SILENT_MS = 3000 };
 struct candidates {
     const struct sticky *s;
     bool silent_too;
+    uint32_t port;        /* who accepts on another one has clients of its own */
     unsigned count, best; /* best: by what is looked for */
     uint64_t least;       /* its load */
     unsigned first, next; /* the lowest slot; the lowest above s->last */
@@ -27,7 +28,7 @@ static bool takes_sessions(const struct candidates *c, unsigned slot)
     const struct board_slot *b = &p->board->slots[slot];
     uint64_t beat_ms = atomic_load_explicit(&b->beat_ms, memory_order_relaxed);
 
-    return atomic_load(&b->state) == BOARD_SERVING &&
+    return atomic_load(&b->state) == BOARD_SERVING && atomic_load(&b->port) == c->port &&
            (c->silent_too || slot == p->slot || beat_ms + SILENT_MS >= p->loop->now_ms);
 }
 
@@ -77,6 +78,7 @@ static struct candidates among(const struct sticky *s, unsigned wanted, bool sil
 {
     struct candidates c = { .s = s,
                             .silent_too = silent_too,
+                            .port = atomic_load(&s->peers->board->slots[s->peers->slot].port),
                             .best = BOARD_NO_SLOT,
                             .least = UINT64_MAX,
                             .first = BOARD_NO_SLOT,

@@ -35,7 +35,7 @@ static int locate_session(const struct sticky *s, str sid)
 static int place_session(struct sticky *s, const struct http_request *r)
 {
     const struct board_slot *own = &s->peers->board->slots[s->peers->slot];
-    bool stays = (s->keeps || r->secure) && atomic_load(&own->state) == BOARD_SERVING;
+    bool stays = r->secure && atomic_load(&own->state) == BOARD_SERVING;
     unsigned slot = stays ? s->peers->slot : sticky_choose(s);
 
     if (slot != s->peers->slot)
@@ -67,7 +67,7 @@ static bool elsewhere(struct eio_places *p, int place, struct http_request *r)
     unsigned slot = (unsigned)place;
     bool begins = begins_session(r);
 
-    if (!peers_here(s->peers, slot))
+    if (s->stopped || !peers_here(s->peers, slot))
         return false;
     if (begins) {
         s->stats.placed_elsewhere++;
@@ -96,7 +96,7 @@ bool sticky_on_message(struct sticky *s, unsigned slot, uint8_t kind, str data, 
     (void)slot;
     if (kind < STICKY_KIND_PASS || kind >= STICKY_KINDS_END)
         return false;
-    if (!s->open || fd_count != 1) {
+    if (!s->open || s->stopped || fd_count != 1) {
         for (size_t i = 0; i < fd_count; i++)
             close(fds[i]);
     } else if (kind == STICKY_KIND_PASS) {
@@ -124,11 +124,17 @@ int sticky_open(struct sticky *s, struct peers *p, struct http_server *http, cha
     return 0;
 }
 
-void sticky_close(struct sticky *s)
+void sticky_stop(struct sticky *s)
 {
-    if (!s->open)
+    if (!s->open || s->stopped)
         return;
-    s->open = false;
+    s->stopped = true;
     sticky_drop_passing(s);
     sticky_drop_relayed(s);
+}
+
+void sticky_close(struct sticky *s)
+{
+    sticky_stop(s);
+    s->open = false;
 }

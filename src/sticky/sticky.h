@@ -41,8 +41,7 @@ struct sticky {
     struct peers *peers;
     struct http_server *http;
     enum sticky_balance balance; /* the owner's to set */
-    bool keeps;                  /* new sessions begin where their client came to: the same */
-    bool open;
+    bool open, stopped;
     unsigned home; /* in the ids made here */
     unsigned last; /* the slot that got the latest session, for taking turns */
     uint64_t sessions;
@@ -55,6 +54,8 @@ struct sticky {
 
 /* Of a worker that is among peers: settles a home. On failure why says. */
 int sticky_open(struct sticky *s, struct peers *p, struct http_server *http, char *why) MUST_CHECK;
+/* Nothing goes to others any more, nor is taken from them: before http closes for good. */
+void sticky_stop(struct sticky *s);
 /* Before peers and http go, after the sessions. Idempotent; a zeroed one is closed. */
 void sticky_close(struct sticky *s);
 

@@ -124,18 +124,16 @@ static void those_that_are_silent_come_last(void **state)
     leave_all(2);
 }
 
-static void where_the_client_came_to(void **state)
+static void among_those_of_a_port(void **state)
 {
     (void)state;
-    (void)session_of(0);
-    workers[0].sticky.keeps = true;
+    worker_port(0, 3000);
+    worker_port(1, 3000);
+    worker_port(2, 3001);
     connect_all(4, false);
-    assert_int_equal(worker_sessions(0), 5);
+    assert_int_equal(worker_sessions(0), 2);
+    assert_int_equal(worker_sessions(1), 2);
     leave_all(4);
-    worker_state(0, BOARD_DRAINING);
-    connect_all(1, false);
-    assert_int_equal(worker_sessions(0), 5);
-    leave_all(1);
 }
 
 /* A worker that dies between saying that it sends and sending: the count is set right. */
@@ -158,5 +156,5 @@ static void what_never_comes_is_forgotten(void **state)
 TEST_MAIN(WORKERS_TEST(the_least_loaded), WORKERS_TEST(the_least_loaded_of_a_crowd),
           WORKERS_TEST(what_is_uneven_is_evened_out), WORKERS_TEST(in_turn),
           WORKERS_TEST(by_chance), WORKERS_TEST(those_that_drain_get_none),
-          WORKERS_TEST(those_that_are_silent_come_last), WORKERS_TEST(where_the_client_came_to),
+          WORKERS_TEST(those_that_are_silent_come_last), WORKERS_TEST(among_those_of_a_port),
           WORKERS_TEST(what_never_comes_is_forgotten))

@@ -83,6 +83,11 @@ void worker_state(int i, enum board_state state)
     atomic_store(&workers[i].board.slots[workers[i].peers.slot].state, state);
 }
 
+void worker_port(int i, uint32_t port)
+{
+    atomic_store(&workers[i].board.slots[workers[i].peers.slot].port, port);
+}
+
 uint64_t worker_sessions(int i)
 {
     return atomic_load(&workers[i].board.slots[workers[i].peers.slot].sessions);
@@ -118,7 +123,7 @@ void workers_close(void)
     assert_int_equal(fd_count(), fds_before);
 }
 
-/* A worker among equals keeps what comes to it: the others are made to take none meanwhile. */
+/* Who has a port of its own keeps what comes to it. */
 const char *session_of(int i)
 {
     static char sids[32][EIO_SID_LEN + 1];
@@ -126,13 +131,11 @@ const char *session_of(int i)
     char *sid = sids[at++ % 32];
     struct client c;
 
-    for (int k = 0; k < WORKERS; k++)
-        workers[k].sticky.keeps = true;
+    worker_port(i, 7);
     client_open(&c, &workers[i].rig);
     strcpy(sid, polling_session(&c));
     client_close(&c);
-    for (int k = 0; k < WORKERS; k++)
-        workers[k].sticky.keeps = false;
+    worker_port(i, 0);
     workers_settle();
     return sid;
 }

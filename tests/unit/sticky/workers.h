@@ -27,6 +27,7 @@ void worker_close(int i);
 /* Turns all of them until nothing is under way. */
 void workers_settle(void);
 void worker_state(int i, enum board_state state);
+void worker_port(int i, uint32_t port); /* as the board has it; 0 at first */
 uint64_t worker_sessions(int i);
 
 /* A session of that worker, whoever has to be asked for it. */
