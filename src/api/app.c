@@ -103,6 +103,8 @@ void atr_app_free(atr_app *app)
     loop_timer_stop(&app->loop, &app->closed);
     prometheus_close(app);
     drain_free(app);
+    if (app->cluster)
+        app->cluster->on_ending(app->cluster);
     io_close_all(app);
     http_server_abort(&app->http);
     (void)loop_turn(&app->loop, 0); /* reap what just closed */
@@ -112,6 +114,8 @@ void atr_app_free(atr_app *app)
     engines_free(app);
     websockets_free(app);
     io_free(app->io);
+    if (app->cluster)
+        app->cluster->on_ended(app->cluster);
     http_parts_free(app);
     prometheus_free(app);
     decisions_free(app);
@@ -259,6 +263,8 @@ void atr_app_close(atr_app *app, uint32_t grace_ms)
     if (app->closing)
         return;
     app->closing = true;
+    if (app->cluster)
+        app->cluster->on_closing(app->cluster);
     prometheus_close(app);
     io_close_all(app);
     http_server_close(&app->http);

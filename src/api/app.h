@@ -19,7 +19,9 @@
 #include "socketio/server.h"
 
 struct client_bundle;
+struct eio_places;
 struct exchange;
+struct journal;
 struct prometheus;
 
 struct atr_app {
@@ -29,17 +31,17 @@ struct atr_app {
     struct settings settings;
     struct rates rates;            /* what clients may do per second */
     struct address_range *proxies; /* trustProxy */
-    struct exchange *exchange; /* of the owner: the other servers of the application; NULL: alone */
-    atr_io *io;                /* NULL until first asked for */
-    struct list engines;       /* of atr_engine */
-    struct gateway gateway;    /* what plain WebSocket endpoints share */
-    struct list websockets;    /* of atr_websocket */
-    struct list routes;        /* of struct route */
-    struct list folders;       /* of struct folder */
-    struct list databases;     /* of atr_sqlite */
-    struct id_table timers;    /* of atr_timer */
-    struct id_table requests;  /* of struct http_request, those of routes */
-    struct id_table decisions; /* of struct decision */
+    struct app_cluster *cluster; /* of the owner: the application's other servers; NULL: alone */
+    atr_io *io;                  /* NULL until first asked for */
+    struct list engines;         /* of atr_engine */
+    struct gateway gateway;      /* what plain WebSocket endpoints share */
+    struct list websockets;      /* of atr_websocket */
+    struct list routes;          /* of struct route */
+    struct list folders;         /* of struct folder */
+    struct list databases;       /* of atr_sqlite */
+    struct id_table timers;      /* of atr_timer */
+    struct id_table requests;    /* of struct http_request, those of routes */
+    struct id_table decisions;   /* of struct decision */
     struct list open_decisions;
     struct tls_context *tls;       /* NULL: nothing listens with TLS */
     struct timer tls_watch;        /* looks whether certificates have changed */
@@ -77,9 +79,21 @@ static inline atr_str str_out(str s)
     return (atr_str){ s.p, s.n };
 }
 
-/* Joins the servers that the exchange's bus reaches. Before the application makes anything; x must
- * live until atr_app_free() has returned. */
-void app_join(atr_app *app, struct exchange *x);
+/* The other servers of an application, as who runs it reaches them. */
+struct app_cluster {
+    struct exchange *exchange;
+    struct journal *journal;   /* for what is to survive this process; NULL: nothing does */
+    struct eio_places *places; /* who serves which session; NULL: sessions are each server's own */
+    /* No new session is to begin here any more. May be called again. */
+    void (*on_closing)(struct app_cluster *c);
+    /* atr_app_free() is about to end what is left. */
+    void (*on_ending)(struct app_cluster *c);
+    /* All that used these has gone; the loop goes next. */
+    void (*on_ended)(struct app_cluster *c);
+};
+
+/* Joins them. Before the application makes anything; c must live until on_ended. */
+void app_join(atr_app *app, struct app_cluster *c);
 
 /* Puts changed settings in force for everything that exists. */
 void app_apply_settings(atr_app *app);

@@ -10,10 +10,10 @@
 #include "base/mem.h"
 #include "proto/json.h"
 
-void app_join(atr_app *app, struct exchange *x)
+void app_join(atr_app *app, struct app_cluster *c)
 {
-    ASSERT(!app->io && !app->exchange);
-    app->exchange = x;
+    ASSERT(!app->io && !app->cluster && list_empty(&app->engines));
+    app->cluster = c;
 }
 
 uint32_t atr_server_count(const atr_io *io)

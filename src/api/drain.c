@@ -40,6 +40,8 @@ void app_drain(atr_app *app, uint32_t ms)
     app->drain = d = mem_zalloc(sizeof *d);
     d->app = app;
     d->until_ms = app->loop.now_ms + ms;
+    if (app->cluster)
+        app->cluster->on_closing(app->cluster);
     timer_init(&d->tick, on_tick);
     http_server_close(&app->http);
     io_refuse_new(app);

@@ -164,6 +164,8 @@ atr_engine *atr_engine_new(atr_app *app, atr_str options_json, const atr_engine_
     eio_server_init(&e->server, &app->loop, &o, &events, e);
     e->server.rates = &app->rates;
     engine_hooks_init(&e->hooks, app, &e->server);
+    if (app->cluster)
+        e->server.places = app->cluster->places;
     if (http_router_mount(&app->router, o.path, &e->server.handler) < 0) {
         (void)err_why(why, ATR_EEXISTS, "the path %.*s is taken", STR_ARG(o.path));
         eio_server_fini(&e->server);

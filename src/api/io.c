@@ -9,7 +9,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "socketio/cluster.h"
+#include "socketio/cluster_session.h"
 
 static void options_of(atr_io *io, struct sio_options *o)
 {
@@ -70,6 +70,13 @@ void io_apply_settings(atr_io *io)
     mount(io);
 }
 
+static void join(atr_io *io, const struct app_cluster *c)
+{
+    sio_cluster_open(&io->server, c->exchange);
+    sio_sessions_open(&io->server, c->journal);
+    io->server.engine.places = c->places;
+}
+
 atr_io *atr_app_io(atr_app *app)
 {
     struct sio_options o;
@@ -87,8 +94,8 @@ atr_io *atr_app_io(atr_app *app)
     io->server.engine.rates = &app->rates;
     engine_hooks_init(&io->hooks, app, &io->server.engine);
     app->io = io;
-    if (app->exchange)
-        sio_cluster_open(&io->server, app->exchange);
+    if (app->cluster)
+        join(io, app->cluster);
     mount(io);
     (void)atr_io_of(io, ATR_STR("/"));
     return io;

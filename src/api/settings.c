@@ -90,6 +90,12 @@ static int check_text(enum setting_name n, str json, char *why)
         err = err_why(why, ATR_ETYPE, "setting \"%s\" holds a zero character", table[n].name.p);
     else if (n == SET_logFormat && !str_eq(text, STR("text")) && !str_eq(text, STR("json")))
         err = err_why(why, ATR_ERANGE, "setting \"logFormat\" must be text or json");
+    else if (n == SET_loadBalancing && !str_eq(text, STR("least-connection")) &&
+             !str_eq(text, STR("round-robin")) && !str_eq(text, STR("random")))
+        err = err_why(why, ATR_ERANGE,
+                      "setting \"loadBalancing\" must be least-connection, round-robin or random, "
+                      "not %.*s",
+                      STR_ARG(text));
     else if (n == SET_parser && shapes_parser(json, NULL) < 0)
         err =
             err_why(why, ATR_ERANGE,

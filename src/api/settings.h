@@ -36,6 +36,7 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(slowHandler,                  COUNT, APP,    "1000",                        0,   3600000,    "ms of work at one go after which a warning is logged: a handler that computes or loops holds up everybody; 0: never") \
     X(ioUring,                      BOOL,  APP,    "true",                        0,   0,          "write to many connections by one system call, where the kernel has io_uring and allows it") \
     X(shutdownTimeout,              COUNT, APP,    "5000",                        0,   3600000,    "ms that connections get to finish after SIGTERM or SIGINT") \
+    X(loadBalancing,                TEXT,  APP,    "\"least-connection\"",      0,   0,          "which of several workers a new session begins in: least-connection, round-robin or random") \
     X(maxConnections,               COUNT, APP,    "0",                           0,   100000000,  "open TCP connections; further ones get 503; 0: no limit") \
     X(rateLimit,                    SHAPE, APP,    "false",                       0,   0,          "what one connection may send per second: messages, bytes; burst: seconds' worth at once (5); beyond it the connection is closed (1008, 429); false: no limit") \
     X(addressRateLimit,             SHAPE, APP,    "false",                       0,   0,          "the same for all connections of one address (an IPv6 /64): messages, bytes, and connects: TCP connections, and handshakes, per second; further ones get 429") \

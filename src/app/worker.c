@@ -1,7 +1,8 @@
 /* app/worker.c - `atrium worker NAME INSTANCE app.lua ...`: `atrium run` under a supervisor, which
  * is the only one to call it.
  *
- * Listening sockets come from the supervisor; it is told what becomes of the process.
+ * Listening sockets come from the supervisor, and so does the board by which the workers of the
+ * application find each other; it is told what becomes of the process.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/app.h"
+#include "app/cluster.h"
 #include "app/command.h"
 #include "app/run.h"
 #include "super/spawn.h"
@@ -19,6 +20,7 @@
 struct worker_process {
     atr_app *app;
     struct worker worker;
+    struct cluster cluster;
     const char *name;
     unsigned instance;
 };
@@ -43,6 +45,15 @@ static void on_ready(void *user)
     worker_ready(&((struct worker_process *)user)->worker);
 }
 
+static int join(struct worker_process *p, char *why)
+{
+    struct cluster_options o = { .instance = p->instance };
+
+    if ((o.board_fd = worker_board(&p->worker, &o.folder, why)) < 0)
+        return o.board_fd;
+    return cluster_join(&p->cluster, p->app, &o, why);
+}
+
 static int on_start(void *user, atr_app *app, char *why)
 {
     struct worker_process *p = user;
@@ -52,6 +63,8 @@ static int on_start(void *user, atr_app *app, char *why)
     p->worker.on_drain = on_drain;
     p->worker.connections = connections;
     if ((err = worker_open(&p->worker, &app->loop, SPAWN_FD, p->name, p->instance, why)) < 0)
+        return err;
+    if ((err = join(p, why)) < 0)
         return err;
     app->loop.lend_listener = lend;
     app->loop.lender = &p->worker;
@@ -65,7 +78,10 @@ static int on_start(void *user, atr_app *app, char *why)
 
 static void on_listening(void *user)
 {
-    worker_listening(&((struct worker_process *)user)->worker);
+    struct worker_process *p = user;
+
+    cluster_serve(&p->cluster);
+    worker_listening(&p->worker);
 }
 
 static void on_end(void *user)
