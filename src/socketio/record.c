@@ -160,7 +160,7 @@ static bool next_room(const struct sio_record *rec, size_t *at, str *room)
 
 /* --- Losing the connection --- */
 
-static bool comes_back_from(const char *reason)
+static bool comes_back_from(const struct sio_server *io, const char *reason)
 {
     /* Not from namespace disconnects: those were meant. */
     static const enum eio_reason reasons[] = { EIO_TRANSPORT_CLOSE, EIO_TRANSPORT_ERROR,
@@ -171,7 +171,9 @@ static bool comes_back_from(const char *reason)
         if (strcmp(reason, eio_reason_text(reasons[i])) == 0)
             return true;
     }
-    return false; /* "server shutting down": there is nowhere to come back to */
+    /* Alone there is nowhere to come back to. */
+    return io->cluster && io->cluster->sessions &&
+           strcmp(reason, eio_reason_text(EIO_SERVER_SHUTTING_DOWN)) == 0;
 }
 
 /* In the order of their loss, which is also that of their end: the time that they are given is one
@@ -197,7 +199,7 @@ void sio_record_save(struct sio_socket *s, const char *reason)
     struct sio_server *io = s->nsp->server;
     uint64_t now = io->engine.loop->now_ms, beat = sio_heartbeat_ms(io);
 
-    if (!rec || io->closing || !comes_back_from(reason))
+    if (!rec || io->closing || !comes_back_from(io, reason))
         return;
     sio_session_settle(s);
     pack_rooms(rec, s);

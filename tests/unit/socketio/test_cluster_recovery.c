@@ -7,6 +7,7 @@
 
 #include "nodes.h"
 #include "rng.h"
+#include "socketio/client.h"
 
 static void change(struct sio_options *o)
 {
@@ -180,6 +181,25 @@ static void test_its_server_dies(void **state)
     d.heard[0] = 0;
     client_cut(&c);
     client_cut(&d);
+}
+
+/* Its server drains, and sends clients to the others. */
+static void test_is_sent_away(void **state)
+{
+    struct client c = { 0 };
+
+    (void)state;
+    client_connect(&c, 0);
+    say(1, "one", NULL);
+    assert_heard_events(&c, "one ");
+    eio_session_close(&socket_of(0)->client->session, EIO_SERVER_SHUTTING_DOWN, true);
+    peer_close(&c.peer);
+    say(1, "two", NULL);
+    c.connected = false;
+    client_connect(&c, 1);
+    assert_true(c.recovered);
+    assert_heard_events(&c, "two ");
+    client_cut(&c);
 }
 
 /* It takes its time to end: what it has written down can be had at once. */
@@ -425,7 +445,7 @@ static void test_exactly_once_at_random(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 TEST_MAIN(TEST(test_comes_back_to_another_server), TEST(test_its_server_dies),
-          TEST(test_its_server_closes), TEST(test_inherited_data_counts),
+          TEST(test_its_server_closes), TEST(test_is_sent_away), TEST(test_inherited_data_counts),
           TEST(test_the_old_connection_is_cut), TEST(test_unknown_sessions),
           TEST(test_offsets_do_not_pass_what_is_still_to_come),
           TEST(test_what_comes_meanwhile_is_heard_once), TEST(test_old_clients_get_no_offsets),
