@@ -29,7 +29,7 @@ export async function workers(s, count, { text = app, name = "app", flags = [], 
   s.write(`${name}.lua`, text);
   await s.ok(["start", `${name}.lua`, "-i", String(count), "--port", String(port), "--", ...flags]);
   await s.online(name, count);
-  const bound = await portOf(s, name);
+  const bound = await portOf(s, name, 0, count === 1 ? `${name}-out.log` : undefined);
   return { name, port: bound, url: `http://localhost:${bound}` };
 }
 
