@@ -38,20 +38,25 @@ struct ws_events {
     struct rates_guard *(*guard)(struct ws_conn *w);
 };
 
+/* A message so far, of which fragments or bytes are missing. */
+struct ws_partial {
+    uint32_t len, cap;
+    uint32_t utf8;       /* validation state of a text */
+    uint32_t frame_left; /* bytes to come of the frame that is being gathered; 0: none is */
+    uint8_t mask[4];     /* of that frame */
+    uint8_t mask_at;     /* where in the mask its next byte stands */
+    uint8_t op;          /* WS_TEXT or WS_BINARY */
+    uint8_t class;       /* of the slab */
+    bool frame_fin;      /* the frame is the last of the message */
+    uint8_t data[];
+};
+
 struct ws_conn {
     struct stream *stream; /* NULL before and after: a zeroed ws_conn is a closed one */
     const struct ws_events *events;
-    uint8_t *partial; /* a message so far, of which fragments or bytes are missing; NULL: none */
-    uint32_t partial_len, partial_cap;
+    struct ws_partial *partial; /* NULL: no message gathers */
     uint32_t message_bytes_max;
-    uint32_t utf8;         /* validation state of a text in partial */
-    uint32_t frame_left;   /* bytes to come of the data frame that is being gathered; 0: none is */
-    uint8_t mask[4];       /* of that frame */
-    uint8_t mask_at;       /* where in the mask its next byte stands */
-    uint8_t partial_op;    /* WS_TEXT or WS_BINARY while a message gathers; else 0 */
-    uint8_t partial_class; /* of the slab */
-    uint8_t pongs;         /* queued during the current read */
-    bool frame_fin : 1;    /* the frame that is gathered is the last of its message */
+    uint8_t pongs; /* queued during the current read */
     bool close_sent : 1, close_received : 1, closing_ours : 1;
     bool heard : 1;      /* bytes came in; the owner may clear it, to tell the quiet ones */
     bool guarded : 1;    /* the owner's to set: events->guard gives what it is held to */

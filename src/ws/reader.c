@@ -7,7 +7,7 @@
  * Invariants
  *   - a callback may close or abort the connection: w->stream is NULL then and nothing of w is
  *     touched any more but that;
- *   - partial_len + frame_left <= message_bytes_max (a compressed message: incoming_max()), so a
+ *   - partial->len + frame_left <= message_bytes_max (a compressed message: incoming_max()), so a
  *     peer cannot make us hold more; memory follows what has arrived, not what was announced.
  *
  * Start reading at ws_reader_feed().
@@ -28,31 +28,39 @@ enum { BIT_CONTROL = 0x08, BIT_RSV1 = 0x40 };
 void ws_reader_drop(struct ws_conn *w)
 {
     if (w->partial)
-        slab_free(w->partial, w->partial_class);
+        slab_free(w->partial, w->partial->class);
     w->partial = NULL;
-    w->partial_len = w->partial_cap = w->utf8 = w->frame_left = 0;
-    w->partial_op = 0;
+}
+
+/* Room for `cap` bytes, with what `old` holds (NULL: nothing), which is freed. */
+static struct ws_partial *partial_of(struct ws_partial *old, size_t cap)
+{
+    uint8_t class;
+    struct ws_partial *p = slab_alloc(sizeof *p + cap, &class);
+
+    if (old) {
+        memcpy(p, old, sizeof *p + old->len);
+        slab_free(old, old->class);
+    } else {
+        *p = (struct ws_partial){ 0 };
+    }
+    p->class = class;
+    p->cap = (uint32_t)(class == SLAB_BIG ? cap : slab_size(class) - sizeof *p);
+    return p;
 }
 
 static void reserve(struct ws_conn *w, size_t n)
 {
-    size_t need = w->partial_len + n, cap = 2 * (size_t)w->partial_cap;
-    size_t whole = (size_t)w->partial_len + w->frame_left;
-    uint8_t *old = w->partial, class;
+    struct ws_partial *p = w->partial;
+    size_t need = p->len + n, cap = 2 * (size_t)p->cap, whole = (size_t)p->len + p->frame_left;
 
-    if (need <= w->partial_cap)
+    if (need <= p->cap)
         return;
     if (cap < need)
         cap = need;
-    if (w->frame_fin && cap > whole)
+    if (p->frame_fin && cap > whole)
         cap = whole;
-    w->partial = slab_alloc(cap, &class);
-    if (old) {
-        memcpy(w->partial, old, w->partial_len);
-        slab_free(old, w->partial_class);
-    }
-    w->partial_class = class;
-    w->partial_cap = (uint32_t)(class == SLAB_BIG ? cap : slab_size(class));
+    w->partial = partial_of(p, cap);
 }
 
 static void deliver(struct ws_conn *w, bool binary, uint8_t *data, size_t n)
@@ -90,59 +98,62 @@ static bool gathers_compressed(const struct ws_conn *w)
 
 static void end_frame(struct ws_conn *w)
 {
-    static uint8_t nothing[1];
-    uint8_t *data = w->partial, class = w->partial_class;
-    uint32_t n = w->partial_len;
-    bool binary = w->partial_op == WS_BINARY, compressed = gathers_compressed(w);
+    struct ws_partial *p = w->partial;
+    bool compressed = gathers_compressed(w);
 
-    if (!w->frame_fin)
+    if (!p->frame_fin)
         return;
-    if (w->utf8) { /* 8.1: the text ends within a character */
+    if (p->utf8) { /* 8.1: the text ends within a character */
         ws_conn_fail(w, 1007);
         return;
     }
     /* The callback may end the connection: the message is taken out of it first. */
     w->partial = NULL;
-    ws_reader_drop(w);
     if (compressed)
-        deliver_compressed(w, binary, data ? data : nothing, n);
+        deliver_compressed(w, p->op == WS_BINARY, p->data, p->len);
     else
-        deliver(w, binary, data ? data : nothing, n);
-    if (data)
-        slab_free(data, class);
+        deliver(w, p->op == WS_BINARY, p->data, p->len);
+    slab_free(p, p->class);
 }
 
 /* Takes what there is of the current frame's payload; returns how much. */
 static size_t gather(struct ws_conn *w, uint8_t *data, size_t n)
 {
-    if (n > w->frame_left)
-        n = w->frame_left;
-    ws_unmask(data, n, w->mask, w->mask_at);
-    w->mask_at = (uint8_t)((w->mask_at + n) & 3);
-    if (w->partial_op == WS_TEXT && !gathers_compressed(w) && !utf8_feed(&w->utf8, data, n)) {
+    struct ws_partial *p = w->partial;
+
+    if (n > p->frame_left)
+        n = p->frame_left;
+    ws_unmask(data, n, p->mask, p->mask_at);
+    p->mask_at = (uint8_t)((p->mask_at + n) & 3);
+    if (p->op == WS_TEXT && !gathers_compressed(w) && !utf8_feed(&p->utf8, data, n)) {
         ws_conn_fail(w, 1007);
         return n;
     }
     reserve(w, n);
-    memcpy(w->partial + w->partial_len, data, n);
-    w->partial_len += (uint32_t)n;
-    w->frame_left -= (uint32_t)n;
-    if (w->frame_left == 0)
+    p = w->partial;
+    memcpy(p->data + p->len, data, n);
+    p->len += (uint32_t)n;
+    p->frame_left -= (uint32_t)n;
+    if (p->frame_left == 0)
         end_frame(w);
     return n;
 }
 
 static void begin_frame(struct ws_conn *w, const struct ws_frame *f)
 {
+    struct ws_partial *p;
+
     if (f->op != WS_CONT) {
-        w->partial_op = f->op;
+        w->partial = partial_of(NULL, 0);
+        w->partial->op = f->op;
         if (w->deflate)
             w->deflate->gathering = f->rsv1;
     }
-    memcpy(w->mask, f->mask, sizeof w->mask);
-    w->mask_at = 0;
-    w->frame_fin = f->fin;
-    w->frame_left = (uint32_t)f->len;
+    p = w->partial;
+    memcpy(p->mask, f->mask, sizeof p->mask);
+    p->mask_at = 0;
+    p->frame_fin = f->fin;
+    p->frame_left = (uint32_t)f->len;
     if (f->len == 0)
         end_frame(w);
 }
@@ -164,7 +175,7 @@ static size_t on_data_frame(struct ws_conn *w, const struct ws_frame *f, uint8_t
 {
     bool goes_on = f->op == WS_CONT;
 
-    if (goes_on != (w->partial_op != 0)) { /* 5.4: fragments of messages do not interleave */
+    if (goes_on != (w->partial != NULL)) { /* 5.4: fragments of messages do not interleave */
         ws_conn_fail(w, 1002);
         return f->head;
     }
@@ -220,7 +231,7 @@ static uint64_t incoming_max(const struct ws_conn *w, uint8_t first_byte)
 {
     uint64_t max = w->message_bytes_max;
 
-    if (!w->deflate || !(w->partial_op ? w->deflate->gathering : first_byte & BIT_RSV1))
+    if (!w->deflate || !(w->partial ? w->deflate->gathering : first_byte & BIT_RSV1))
         return max;
     return max + max / 1024 + 64;
 }
@@ -240,7 +251,8 @@ static size_t on_frame(struct ws_conn *w, uint8_t *data, size_t n)
     struct ws_frame f;
     enum ws_bad bad;
 
-    rules.len_max = control ? WS_CONTROL_MAX : incoming_max(w, data[0]) - w->partial_len;
+    rules.len_max =
+        control ? WS_CONTROL_MAX : incoming_max(w, data[0]) - (w->partial ? w->partial->len : 0);
     switch (ws_frame_parse(data, n, &rules, &f, &bad)) {
     case PARSE_MORE:
         return 0;
@@ -263,7 +275,8 @@ size_t ws_reader_feed(struct ws_conn *w, uint8_t *data, size_t n)
     size_t at = 0, used;
 
     while (at < n && w->stream && !s->paused) {
-        used = w->frame_left ? gather(w, data + at, n - at) : on_frame(w, data + at, n - at);
+        used = w->partial && w->partial->frame_left ? gather(w, data + at, n - at)
+                                                    : on_frame(w, data + at, n - at);
         if (used == 0)
             break;
         at += used;

@@ -347,7 +347,7 @@ static void announced_is_not_reserved(void **state)
     put_frame(&b, FIN | WS_BINARY, data, MESSAGE_MAX);
     client_send(&c, &b, 0, 100);
     turn();
-    assert_true(c.ws.partial_cap <= 256);
+    assert_true(c.ws.partial->cap <= 256);
     client_close(&c);
     buf_free(&b);
     free(data);
