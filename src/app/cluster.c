@@ -212,6 +212,10 @@ static void give_sticky(const struct giving *g, const struct sticky_stats *s)
          "Requests that other workers sent here", s->passed_in);
     give(g, ATR_COUNTER, "atrium_sticky_received_total", "how=\"relayed\"",
          "Requests that other workers sent here", s->relayed_in);
+    give(g, ATR_COUNTER, "atrium_sticky_shared_total", "direction=\"out\"",
+         "Connections given to another worker as they were accepted", s->shared);
+    give(g, ATR_COUNTER, "atrium_sticky_shared_total", "direction=\"in\"",
+         "Connections given to another worker as they were accepted", s->shared_in);
     give(g, ATR_COUNTER, "atrium_sticky_relay_failures_total", "",
          "Relayed requests whose worker went away (502)", s->relay_failures);
     give(g, ATR_GAUGE, "atrium_sticky_relays", "kind=\"request\"", "What is relayed right now",

@@ -78,7 +78,7 @@ static void accepted(struct http_server *s, int fd, struct tls_context *tls)
         turn_away(fd, tls != NULL,
                   STR("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n"
                       "Content-Length: 0\r\nConnection: close\r\n\r\n"));
-    else
+    else if (!s->share || !s->share(s->share_user, fd, tls != NULL))
         adopt(s, fd, tls);
 }
 
@@ -120,6 +120,12 @@ void http_server_adopt(struct http_server *s, int fd)
 void http_server_adopt_tls(struct http_server *s, int fd, struct tls_context *tls)
 {
     adopt(s, fd, tls);
+}
+
+void http_server_take(struct http_server *s, int fd, struct tls_context *tls)
+{
+    if (http_server_accepts(s, fd, tls != NULL))
+        (void)http_conn_new(s, fd, tls);
 }
 
 void http_server_close(struct http_server *s)

@@ -120,6 +120,10 @@ struct http_server {
     size_t proxy_count;
     struct listener listener, tls_listener; /* port 0: not listening */
     struct tls_context *tls;                /* what tls_listener shows; the owner's */
+    /* The owner's: whether somebody else serves a connection that was accepted here, and has taken
+     * fd. NULL: nobody does. */
+    bool (*share)(void *user, int fd, bool secure);
+    void *share_user;
     bool closing;
 };
 
@@ -133,6 +137,9 @@ int http_server_listen_tls(struct http_server *s, struct tls_context *tls, const
 /* Takes an accepted descriptor. */
 void http_server_adopt(struct http_server *s, int fd);
 void http_server_adopt_tls(struct http_server *s, int fd, struct tls_context *tls);
+/* Takes a connection that another process has accepted and nobody has read from. tls NULL: plain.
+ * Also while closing. */
+void http_server_take(struct http_server *s, int fd, struct tls_context *tls);
 /* Stops listening, lets running requests finish, closes idle connections. */
 void http_server_close(struct http_server *s);
 /* Closes everything at once; requests that wait for an answer are aborted. */

@@ -14,12 +14,12 @@ enum { SILENT_MS = 3000 };
 
 struct candidates {
     const struct sticky *s;
-    bool silent_too;
-    uint32_t port;        /* who accepts on another one has clients of its own */
-    unsigned count, best; /* best: by what is looked for */
-    uint64_t least;       /* its load */
-    unsigned first, next; /* the lowest slot; the lowest above s->last */
-    unsigned wanted;      /* the how many-th, for chance */
+    bool silent_too, connections; /* connections: those count, not sessions */
+    uint32_t port;                /* who accepts on another one has clients of its own */
+    unsigned count, best;         /* best: by what is looked for */
+    uint64_t least;               /* its load */
+    unsigned first, next;         /* the lowest slot; the lowest above s->last */
+    unsigned wanted;              /* the how many-th, for chance */
 };
 
 static bool takes_sessions(const struct candidates *c, unsigned slot)
@@ -34,7 +34,10 @@ static bool takes_sessions(const struct candidates *c, unsigned slot)
 
 static void by_load(struct candidates *c, unsigned slot)
 {
-    uint64_t load = board_load(c->s->peers->board, slot);
+    const struct board *b = c->s->peers->board;
+    uint64_t load = c->connections
+                        ? atomic_load_explicit(&b->slots[slot].connections, memory_order_relaxed)
+                        : board_load(b, slot);
 
     if (load >= c->least) /* among equals this worker, which is looked at first */
         return;
@@ -65,29 +68,38 @@ static bool look(void *arg, unsigned slot, uint32_t generation)
     if (!takes_sessions(c, slot))
         return true;
     c->count++;
-    if (c->s->balance == STICKY_ROUND_ROBIN)
-        by_turn(c, slot);
-    else if (c->s->balance == STICKY_RANDOM)
-        by_chance(c, slot);
-    else
+    if (c->connections || c->s->balance == STICKY_LEAST_CONNECTION)
         by_load(c, slot);
+    else if (c->s->balance == STICKY_ROUND_ROBIN)
+        by_turn(c, slot);
+    else
+        by_chance(c, slot);
     return true;
+}
+
+static void look_at_all(struct candidates *c)
+{
+    c->port = atomic_load(&c->s->peers->board->slots[c->s->peers->slot].port);
+    c->best = c->first = c->next = BOARD_NO_SLOT;
+    c->least = UINT64_MAX;
+    (void)look(c, c->s->peers->slot, 0);
+    peers_each(c->s->peers, look, c);
 }
 
 static struct candidates among(const struct sticky *s, unsigned wanted, bool silent_too)
 {
-    struct candidates c = { .s = s,
-                            .silent_too = silent_too,
-                            .port = atomic_load(&s->peers->board->slots[s->peers->slot].port),
-                            .best = BOARD_NO_SLOT,
-                            .least = UINT64_MAX,
-                            .first = BOARD_NO_SLOT,
-                            .next = BOARD_NO_SLOT,
-                            .wanted = wanted };
+    struct candidates c = { .s = s, .silent_too = silent_too, .wanted = wanted };
 
-    (void)look(&c, s->peers->slot, 0);
-    peers_each(s->peers, look, &c);
+    look_at_all(&c);
     return c;
+}
+
+unsigned sticky_least_connected(const struct sticky *s)
+{
+    struct candidates c = { .s = s, .connections = true };
+
+    look_at_all(&c);
+    return c.count ? c.best : s->peers->slot;
 }
 
 unsigned sticky_choose(struct sticky *s)

@@ -101,6 +101,8 @@ bool sticky_on_message(struct sticky *s, unsigned slot, uint8_t kind, str data, 
             close(fds[i]);
     } else if (kind == STICKY_KIND_PASS) {
         sticky_take_passed(s, data, fds[0]);
+    } else if (kind == STICKY_KIND_SHARE) {
+        sticky_take_shared(s, data, fds[0]);
     } else {
         sticky_take_relayed(s, data, fds[0]);
     }
@@ -121,6 +123,8 @@ int sticky_open(struct sticky *s, struct peers *p, struct http_server *http, cha
         return err_why(why, ATR_ELIMIT, "no home is left on the board for this worker's sessions");
     s->home = (unsigned)home;
     s->open = true;
+    http->share = sticky_share;
+    http->share_user = s;
     return 0;
 }
 
@@ -129,6 +133,7 @@ void sticky_stop(struct sticky *s)
     if (!s->open || s->stopped)
         return;
     s->stopped = true;
+    s->http->share = NULL;
     sticky_drop_passing(s);
     sticky_drop_relayed(s);
 }

@@ -9,6 +9,10 @@
  *     since most carry one session, and always for one that becomes a WebSocket;
  *   - else (TLS; a reverse proxy's connection, which carries many sessions) it relays the request
  *     alone.
+ * And workers share the connections themselves, because the kernel gives them to whoever is quick:
+ * those that speak TLS, which have to stay, are as many in each; of others a worker does not get
+ * many more than the rest.
+ *
  * What another worker has sent is answered where it arrives, so nothing goes round in circles; and
  * what cannot be sent is answered here, where the client learns that its session is gone.
  *
@@ -30,6 +34,7 @@ struct sticky_stats {
     uint64_t placed_here, placed_elsewhere; /* new sessions that came to this worker */
     uint64_t passed, relayed;               /* connections, requests that went to others */
     uint64_t passed_in, relayed_in;         /* that came from others */
+    uint64_t shared, shared_in;             /* connections, as they were accepted */
     uint64_t returned;                      /* could not be sent, and were answered here */
     uint64_t relay_failures;                /* requests whose worker went away: 502 */
     uint64_t waiting;                       /* relayed requests without an answer yet, now */

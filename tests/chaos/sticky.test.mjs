@@ -177,6 +177,8 @@ test("over TLS requests and WebSockets are relayed", withSuper(async (s, t) => {
   await s.online("app", WORKERS);
   const port = Number((await until("the port", () => s.log("app-out-0.log").match(/https:\/\/localhost:(\d+)/u)))[1]);
   const site = { port, to: { port, secure: true } }, url = `https://localhost:${port}`;
+  // They stay where their connection is, so the connections are shared.
+  assertBalanced(await crowd(t, url, ["websocket"], 40, { rejectUnauthorized: false }), 40, 0.4);
   for (const transports of Object.values(TRANSPORTS)) await crowd(t, url, transports, 30, { rejectUnauthorized: false });
   // Upgrades by hand, until one was of another worker's session; much both ways.
   const text = "y".repeat(40000);
