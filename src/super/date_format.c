@@ -12,87 +12,54 @@ struct moment {
     unsigned ms;
 };
 
-static void zone(struct buf *out, const struct moment *m, const char *colon)
+static void zone(struct buf *out, const struct moment *m)
 {
     long minutes = m->tm.tm_gmtoff / 60;
     long size = minutes < 0 ? -minutes : minutes;
 
-    buf_format(out, "%c%02ld%s%02ld", minutes < 0 ? '-' : '+', size / 60, colon, size % 60);
+    buf_format(out, "%c%02ld:%02ld", minutes < 0 ? '-' : '+', size / 60, size % 60);
 }
 
-static void name(struct buf *out, const struct moment *m, const char *strftime_word)
-{
-    char text[32];
+/* The words, longer ones before those they begin with, and what they are to strftime(); NULL: it
+ * does not know them. */
+static const struct word {
+    const char *text, *strftime;
+} words[] = {
+    { "YYYY", "%Y" }, { "YY", "%y" }, { "MMM", "%b" }, { "MM", "%m" }, { "DD", "%d" },
+    { "ddd", "%a" },  { "HH", "%H" }, { "hh", "%I" },  { "mm", "%M" }, { "ss", "%S" },
+    { "SSS", NULL },  { "A", "%p" },  { "a", NULL },   { "ZZ", "%z" }, { "Z", NULL },
+    { "X", NULL },    { "x", NULL },
+};
 
-    buf_append(out, text, strftime(text, sizeof text, strftime_word, &m->tm));
+static void write_own(struct buf *out, const char *word, const struct moment *m)
+{
+    if (*word == 'S')
+        buf_format(out, "%03u", m->ms);
+    else if (*word == 'a')
+        buf_add(out, m->tm.tm_hour < 12 ? STR("am") : STR("pm"));
+    else if (*word == 'Z')
+        zone(out, m);
+    else
+        buf_format(out, "%lld", (long long)(*word == 'X' ? m->wall_ms / 1000 : m->wall_ms));
 }
 
 /* Writes the word that format begins with; returns its length, 0 when it is none. */
-static size_t word(struct buf *out, const char *f, const struct moment *m)
+static size_t word(struct buf *out, const char *format, const struct moment *m)
 {
-    static const char *const words[] = { "YYYY", "YY",  "MMM", "MM", "DD", "ddd", "HH", "hh", "mm",
-                                         "ss",   "SSS", "A",   "a",  "ZZ", "Z",   "X",  "x" };
-    size_t n = 0, i = 0;
-    int hour = m->tm.tm_hour % 12 ? m->tm.tm_hour % 12 : 12;
+    char text[32];
 
-    while (i < sizeof words / sizeof *words && strncmp(f, words[i], n = strlen(words[i])) != 0)
-        i++;
-    switch (i) {
-    case 0:
-        buf_format(out, "%04d", m->tm.tm_year + 1900);
-        break;
-    case 1:
-        buf_format(out, "%02d", m->tm.tm_year % 100);
-        break;
-    case 2:
-        name(out, m, "%b");
-        break;
-    case 3:
-        buf_format(out, "%02d", m->tm.tm_mon + 1);
-        break;
-    case 4:
-        buf_format(out, "%02d", m->tm.tm_mday);
-        break;
-    case 5:
-        name(out, m, "%a");
-        break;
-    case 6:
-        buf_format(out, "%02d", m->tm.tm_hour);
-        break;
-    case 7:
-        buf_format(out, "%02d", hour);
-        break;
-    case 8:
-        buf_format(out, "%02d", m->tm.tm_min);
-        break;
-    case 9:
-        buf_format(out, "%02d", m->tm.tm_sec);
-        break;
-    case 10:
-        buf_format(out, "%03u", m->ms);
-        break;
-    case 11:
-        buf_add(out, m->tm.tm_hour < 12 ? STR("AM") : STR("PM"));
-        break;
-    case 12:
-        buf_add(out, m->tm.tm_hour < 12 ? STR("am") : STR("pm"));
-        break;
-    case 13:
-        zone(out, m, "");
-        break;
-    case 14:
-        zone(out, m, ":");
-        break;
-    case 15:
-        buf_format(out, "%lld", (long long)(m->wall_ms / 1000));
-        break;
-    case 16:
-        buf_format(out, "%lld", (long long)m->wall_ms);
-        break;
-    default:
-        return 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i].text);
+
+        if (strncmp(format, words[i].text, n) != 0)
+            continue;
+        if (words[i].strftime)
+            buf_append(out, text, strftime(text, sizeof text, words[i].strftime, &m->tm));
+        else
+            write_own(out, words[i].text, m);
+        return n;
     }
-    return n;
+    return 0;
 }
 
 void date_format(struct buf *out, const char *format, int64_t wall_ms)

@@ -185,6 +185,17 @@ static int watch_signals(struct logger *g)
     return loop_watch(&g->loop, &g->signals, fd, EPOLLIN);
 }
 
+/* The file of our socket; nobody else may be there to do it. */
+static void remove_socket(void)
+{
+    struct sockaddr_un a;
+    socklen_t len = sizeof a;
+
+    if (getsockname(SPAWN_FD, (struct sockaddr *)&a, &len) == 0 && a.sun_path[0] == '/' &&
+        strncmp(a.sun_path, "/proc/", 6) != 0)
+        (void)unlink(a.sun_path);
+}
+
 int logger_run(void)
 {
     struct logger g = { .socket = { .fd = -1, .on_events = on_accept },
@@ -205,6 +216,7 @@ int logger_run(void)
     if (err == 0) {
         if (g.supervisor)
             link_close(g.supervisor, 0);
+        remove_socket();
         loop_fini(&g.loop);
         return 0;
     }

@@ -300,6 +300,14 @@ int logs_open(struct logs *l, const struct service *s, unsigned number, int out[
     return 0;
 }
 
+bool logs_know(const struct logs *l, const char *fifo)
+{
+    for (struct list *at = l->streams.next; at != &l->streams; at = at->next)
+        if (!strcmp(container_of(at, struct log_stream_end, link)->fifo, fifo))
+            return true;
+    return false;
+}
+
 void logs_reopen(struct logs *l)
 {
     if (l->link)

@@ -33,8 +33,9 @@ void logs_close(struct logs *l); /* the logger ends by itself when the last stre
 int logs_open(struct logs *l, const struct service *s, unsigned number, int out[2], char *why)
     __attribute__((warn_unused_result));
 
-void logs_reopen(struct logs *l);                  /* every file: it may have been moved */
-void logs_flush(struct logs *l, const char *path); /* empties a file */
+bool logs_know(const struct logs *l, const char *fifo); /* whether that pipe is one of ours */
+void logs_reopen(struct logs *l);                       /* every file: it may have been moved */
+void logs_flush(struct logs *l, const char *path);      /* empties a file */
 
 /* Where an instance's output goes. error: standard error. "" when nowhere. */
 void logs_path(const struct service *s, unsigned number, bool error, char *out, size_t size);

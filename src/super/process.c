@@ -390,7 +390,8 @@ static void check_silence(struct process *p)
     uint64_t max = (uint64_t)spec_number(&p->service->spec, SPEC_KEY_hang_timeout);
     uint64_t now = supervisor_of(p)->loop.now_ms;
 
-    if (!max || !p->socket || !p->heard_ms || now - p->heard_ms <= max || p->step == STEP_KILL)
+    /* While it is launching its loop does not turn yet; listen_timeout bounds that. */
+    if (!max || !p->socket || !p->ready_once || now - p->heard_ms <= max || p->step == STEP_KILL)
         return;
     log_event(LOG_ERROR, "process-hangs", "app=%s instance=%u pid=%d silent_ms=%llu",
               service_name(p->service), p->number, (int)p->pid,

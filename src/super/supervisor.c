@@ -268,7 +268,7 @@ int supervisor_lock(const struct home *h, char *why)
     return fd;
 }
 
-/* Sockets of processes that are no more. Those that live answer. */
+/* Sockets of processes that are no more; those that live answer. And pipes that nobody told of. */
 static void remove_stale(struct supervisor *s)
 {
     char folder[HOME_PATH_MAX], path[HOME_PATH_MAX], name[300];
@@ -276,10 +276,16 @@ static void remove_stale(struct supervisor *s)
     struct dirent *entry;
 
     while (d && (entry = readdir(d))) {
-        if (!str_ends(str_of(entry->d_name), STR(".sock")))
-            continue;
+        str own = str_of(entry->d_name);
+
         (void)snprintf(name, sizeof name, "run/%s", entry->d_name);
-        int fd = home_connect(home_file(&s->home, name, path), SOCK_SEQPACKET | SOCK_NONBLOCK);
+        (void)home_file(&s->home, name, path);
+        if ((str_ends(own, STR(".out")) || str_ends(own, STR(".err"))) &&
+            !logs_know(&s->logs, path))
+            (void)unlink(path);
+        if (!str_ends(own, STR(".sock")))
+            continue;
+        int fd = home_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK);
         if (fd >= 0)
             close(fd);
         else if (fd == -ECONNREFUSED)

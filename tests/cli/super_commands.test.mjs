@@ -236,6 +236,32 @@ test("shutdown_with_message: a Node program is asked by message", withSuper(asyn
   await until("its line", () => s.log("polite-out.log") === "got shutdown\n");
 }));
 
+test("a folder whose sockets' paths are longer than an address", withSuper(async (s, t) => {
+  s.home = path.join(s.folder, "h".repeat(100), "home");
+  s.env.ATRIUM_HOME = s.home;
+  fs.mkdirSync(path.dirname(s.home));
+  s.write("chat.lua", app);
+  await s.ok(["start", "chat.lua", "-i", "2", "--port", "0"]);
+  const list = await s.online("chat", 2);
+  list.forEach((i) => s.pids.add(i.pid));
+  const file = path.join(s.home, "logs/chat-out-0.log");
+  const port = await until("its port", () => fs.existsSync(file) && fs.readFileSync(file, "utf8").match(/localhost:(\d+)/)?.[1]);
+  const socket = await connect(t, `http://localhost:${port}`);
+  assert.match(await socket.emitWithAck("who"), /^[01]$/);
+  const pid = Number(await s.ok(["pid"]));
+  process.kill(pid, "SIGKILL");
+  await until("the supervisor dead", () => !alive(pid));
+  assert.deepEqual((await s.online("chat", 2)).map((i) => i.pid), list.map((i) => i.pid));
+}));
+
+test("what others may write to is refused as ATRIUM_HOME", withSuper(async (s) => {
+  fs.mkdirSync(s.home);
+  fs.chmodSync(s.home, 0o777);
+  await s.fails(["list"], /may be written by others: chmod 700/);
+  fs.chmodSync(s.home, 0o700);
+  assert.match(await s.ok(["list"]), /│ id │/);
+}));
+
 test("docs/supervisor-keys.md is what the program prints", withSuper(async (s) => {
   assert.equal(fs.readFileSync("docs/supervisor-keys.md", "utf8"), await s.ok(["keys"]), "run make docs");
 }));
