@@ -8,14 +8,13 @@
 #include "super/targets.h"
 
 struct control;
-struct link;
+struct control_conn;
 
 struct call {
     struct list in_control;
     struct control *control;
-    struct link *link; /* NULL: nobody waits for the answer */
-    bool asked;        /* its request has come */
-    uint32_t *ids;     /* of instances that must be settled first */
+    struct control_conn *conn; /* NULL: nobody waits for the answer */
+    uint32_t *ids;             /* of instances that must be settled first */
     size_t id_count;
     bool judges;  /* an instance that does not run then is a failure */
     bool reloads; /* so is one that was not reloaded */

@@ -25,6 +25,7 @@ enum { START_MS = 30000, LOOK_MS = 20 };
 
 struct ask {
     struct loop loop;
+    struct link *link; /* NULL once it has closed */
     struct buf *answer;
     int err; /* of the connection, before there was an answer */
     bool answered;
@@ -45,6 +46,7 @@ static void on_close(struct link *l, int err)
 {
     struct ask *a = l->owner;
 
+    a->link = NULL;
     if (!a->answered)
         a->err = err ? err : ATR_ECLOSED;
     loop_stop(&a->loop);
@@ -79,15 +81,15 @@ int client_ask(const struct home *h, str request, struct buf *answer, char *why)
     struct ask a = { .answer = answer };
     int fd = connect_super(h), err;
     size_t before = answer->len;
-    struct link *l;
 
     if (fd < 0)
         return err_why(why, fd, "no supervisor runs in %s", h->path);
-    if ((err = loop_init(&a.loop)) < 0 || !(l = link_new(&a.loop, fd, &events, &a)))
+    if ((err = loop_init(&a.loop)) < 0 || !(a.link = link_new(&a.loop, fd, &events, &a)))
         return err_why(why, err < 0 ? err : -ENOMEM, "cannot ask the supervisor");
-    if ((err = link_send(l, request, NULL, 0)) == 0)
+    if ((err = link_send(a.link, request, NULL, 0)) == 0)
         err = loop_run(&a.loop);
-    link_close(l, 0);
+    if (a.link)
+        link_close(a.link, 0);
     loop_fini(&a.loop);
     if (a.answered)
         return judge(str_n(answer->data + before, answer->len - before), why);

@@ -17,20 +17,28 @@
 #include "super/report.h"
 #include "super/supervisor.h"
 
-/* The connection stays: its other end closes it when it has read the answer. */
+/* A connection stays until its other end has read the answer and closes it. */
+struct control_conn {
+    struct list in_control;
+    struct control *control;
+    struct link *link;
+    struct call *call; /* NULL: not asked yet, or answered */
+    bool asked;
+};
+
 static void free_call(struct call *c)
 {
     list_remove(&c->in_control);
-    if (c->link)
-        c->link->owner = NULL;
+    if (c->conn)
+        c->conn->call = NULL;
     mem_free(c->ids);
     mem_free(c);
 }
 
 static void send_answer(struct call *c, struct buf *b)
 {
-    if (c->link)
-        (void)link_send(c->link, buf_str(b), NULL, 0);
+    if (c->conn)
+        (void)link_send(c->conn->link, buf_str(b), NULL, 0);
 }
 
 void call_answer(struct call *c, str members)
@@ -55,7 +63,7 @@ void call_refuse(struct call *c, const char *why)
     buf_format(&b, "{\"v\":%d,\"ok\":false", SUPER_PROTOCOL);
     field_text(&b, "error", why);
     buf_byte(&b, '}');
-    if (!c->link)
+    if (!c->conn)
         log_event(LOG_ERROR, "request-failed", "%s", why);
     send_answer(c, &b);
     buf_free(&b);
@@ -151,12 +159,14 @@ void control_changed(struct control *c)
 
 /* --- Connections --- */
 
-static struct call *new_call(struct control *c, struct link *l)
+static struct call *new_call(struct control *c, struct control_conn *conn)
 {
     struct call *call = mem_zalloc(sizeof *call);
 
     call->control = c;
-    call->link = l;
+    call->conn = conn;
+    if (conn)
+        conn->call = call;
     list_append(&c->calls, &call->in_control);
     return call;
 }
@@ -175,29 +185,28 @@ static void run(struct call *c, str request)
 
 static void on_message(struct link *l, str request, const int *fds, size_t count)
 {
-    struct call *c = l->owner;
+    struct control_conn *conn = l->owner;
 
     while (count)
         close(fds[--count]);
-    if (!c || c->asked) /* one request per connection */
+    if (conn->asked) /* one request per connection */
         return;
-    c->asked = true;
+    conn->asked = true;
     char *copy = str_dup(request); /* it lies in the loop's buffer, which others use too */
-    run(c, str_of(copy));
+    run(new_call(conn->control, conn), str_of(copy));
     mem_free(copy);
 }
 
 /* Nobody waits for the answer any more; what was asked for goes on. */
 static void on_close(struct link *l, int err)
 {
-    struct call *c = l->owner;
+    struct control_conn *conn = l->owner;
 
     (void)err;
-    if (!c)
-        return;
-    c->link = NULL;
-    if (!c->asked)
-        free_call(c);
+    if (conn->call)
+        conn->call->conn = NULL;
+    list_remove(&conn->in_control);
+    mem_free(conn);
 }
 
 static const struct link_events events = { .on_message = on_message, .on_close = on_close };
@@ -206,7 +215,6 @@ static void on_accept(struct watch *w, uint32_t what)
 {
     struct control *c = container_of(w, struct control, watch);
     int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    struct link *l;
 
     (void)what;
     if (fd < 0)
@@ -215,16 +223,18 @@ static void on_accept(struct watch *w, uint32_t what)
         close(fd);
         return;
     }
-    if ((l = link_new(&c->supervisor->loop, fd, &events, NULL)))
-        l->owner = new_call(c, l);
+    struct control_conn *conn = mem_zalloc(sizeof *conn);
+    conn->control = c;
+    if (!(conn->link = link_new(&c->supervisor->loop, fd, &events, conn))) {
+        mem_free(conn);
+        return;
+    }
+    list_append(&c->conns, &conn->in_control);
 }
 
 void control_do(struct control *c, str request)
 {
-    struct call *call = new_call(c, NULL);
-
-    call->asked = true;
-    run(call, request);
+    run(new_call(c, NULL), request);
 }
 
 int control_open(struct control *c, struct supervisor *s, char *why)
@@ -233,6 +243,7 @@ int control_open(struct control *c, struct supervisor *s, char *why)
     int fd, err;
 
     *c = (struct control){ .supervisor = s, .watch = { .fd = -1, .on_events = on_accept } };
+    list_init(&c->conns);
     list_init(&c->calls);
     loop_job_init(&c->look, look);
     if ((fd = home_listen(home_file(&s->home, "super.sock", path),
@@ -255,11 +266,11 @@ void control_close(struct control *c)
 
         if (call->last)
             call_answer(call, (str){ 0 });
-        else if (call->asked)
-            call_refuse(call, "the supervisor ends");
         else
-            free_call(call);
+            call_refuse(call, "the supervisor ends");
     }
+    while (!list_empty(&c->conns))
+        link_close(container_of(c->conns.next, struct control_conn, in_control)->link, 0);
     if (fd < 0)
         return;
     loop_unwatch(&c->supervisor->loop, &c->watch);

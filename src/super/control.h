@@ -20,6 +20,7 @@ struct supervisor;
 struct control {
     struct supervisor *supervisor;
     struct watch watch;   /* fd -1: not listening */
+    struct list conns;    /* of struct control_conn */
     struct list calls;    /* of struct call: requests under way */
     struct loop_job look; /* queued when one may be finished */
 };

@@ -56,7 +56,7 @@ static void write_lines(struct log_stream *s, bool all)
     size_t used = 0;
     ptrdiff_t end;
 
-    for (;;) {
+    while (s->partial.len) {
         str rest = str_n(s->partial.data + used, s->partial.len - used);
         if ((end = str_find(rest, '\n')) < 0 && rest.n && (all || rest.n >= LINE_BYTES_MAX)) {
             write_line(s, &out, rest);

@@ -62,7 +62,7 @@ static void print_lines(const struct tails *all, struct tail *t, bool rest)
     size_t used = 0;
     ptrdiff_t end;
 
-    for (;;) {
+    while (t->partial.len) {
         str left = str_n(t->partial.data + used, t->partial.len - used);
         if ((end = str_find(left, '\n')) < 0)
             break;
