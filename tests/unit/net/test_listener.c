@@ -247,9 +247,51 @@ static void closing_while_resting(void **state)
     close(fd);
 }
 
+/* --- Sockets of another process --- */
+
+static int lent_fd, lent_times;
+
+static int lend(void *lender, const char *host, uint16_t port, char *text)
+{
+    (void)host;
+    assert_ptr_equal(lender, &lent_times);
+    lent_times++;
+    return port == 1 ? err_why(text, ATR_EREFUSED, "not to you")
+                     : fcntl(lent_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static void a_socket_may_be_lent(void **state)
+{
+    struct listener one = { .on_accept = on_accept }, two = { .on_accept = on_accept };
+
+    (void)state;
+    lent_times = 0;
+    assert_true((lent_fd = listener_bind("127.0.0.1", 0, why)) >= 0);
+    loop.lend_listener = lend;
+    loop.lender = &lent_times;
+    assert_int_equal(listener_open(&one, &loop, "127.0.0.1", 1, why), ATR_EREFUSED);
+    assert_string_equal(why, "not to you");
+    listener_close(&one); /* was never open */
+    assert_int_equal(listener_open(&one, &loop, NULL, 0, why), 0);
+    assert_int_equal(listener_open(&two, &loop, NULL, 0, why), 0);
+    assert_int_equal(lent_times, 3);
+    assert_true(one.port != 0);
+    assert_int_equal(one.port, two.port);
+    listener_close(&one); /* the other one goes on */
+    int fd = dial(AF_INET, "127.0.0.1", two.port);
+    for (int i = 0; i < 100 && !taken_count; i++)
+        assert_int_equal(loop_turn(&loop, 100), 0);
+    assert_int_equal(taken_count, 1);
+    assert_int_equal(two.accepted, 1);
+    close(fd);
+    listener_close(&two);
+    close(lent_fd);
+    loop.lend_listener = NULL;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 TEST_MAIN(TEST(both_families_by_default), TEST(accepted_sockets_are_set_up),
           TEST(taken_port_is_named), TEST(bad_hosts_are_named), TEST(batches),
           TEST(closing_within_on_accept), TEST(rests_when_descriptors_run_out),
-          TEST(closing_while_resting))
+          TEST(closing_while_resting), TEST(a_socket_may_be_lent))
