@@ -4,6 +4,7 @@
  */
 #include "super/home.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -177,6 +178,19 @@ int home_read(const char *path, struct buf *out)
     int err = n < 0 ? -errno : 0;
     close(fd);
     return err;
+}
+
+void home_remove(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *e;
+
+    while (dir && (e = readdir(dir)))
+        if (e->d_name[0] != '.')
+            (void)unlinkat(dirfd(dir), e->d_name, 0);
+    if (dir)
+        closedir(dir);
+    (void)rmdir(path);
 }
 
 void home_clean_name(const char *name, char *out, size_t size)

@@ -43,6 +43,9 @@ int home_write(const char *path, str text) MUST_CHECK;
 /* Appends the file to out. */
 int home_read(const char *path, struct buf *out) MUST_CHECK;
 
+/* Removes a folder with the files in it. */
+void home_remove(const char *path);
+
 /* A name as part of a file's name: what is not of [A-Za-z0-9._-] becomes a dash. */
 void home_clean_name(const char *name, char *out, size_t size);
 

@@ -4,7 +4,6 @@
  */
 #include "super/service.h"
 
-#include <dirent.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -46,27 +45,13 @@ static const char *board_folder(const struct service *s, char *out)
     return home_file(&s->supervisor->home, name, out);
 }
 
-/* With what workers that were killed have left in it. */
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    struct dirent *e;
-
-    while (dir && (e = readdir(dir)))
-        if (e->d_name[0] != '.')
-            (void)unlinkat(dirfd(dir), e->d_name, 0);
-    if (dir)
-        closedir(dir);
-    (void)rmdir(path);
-}
-
 static void drop_board(struct service *s)
 {
     char folder[HOME_PATH_MAX];
 
     if (s->board < 0)
         return;
-    remove_folder(board_folder(s, folder));
+    home_remove(board_folder(s, folder)); /* with what workers that were killed have left in it */
     close(s->board);
     s->board = -1;
 }

@@ -268,7 +268,8 @@ int supervisor_lock(const struct home *h, char *why)
     return fd;
 }
 
-/* Sockets of processes that are no more; those that live answer. And pipes that nobody told of. */
+/* Sockets of processes that are no more; those that live answer. Pipes that nobody told of. And
+ * folders of workers' sockets, when there are no workers. */
 static void remove_stale(struct supervisor *s)
 {
     char folder[HOME_PATH_MAX], path[HOME_PATH_MAX], name[300];
@@ -283,6 +284,8 @@ static void remove_stale(struct supervisor *s)
         if ((str_ends(own, STR(".out")) || str_ends(own, STR(".err"))) &&
             !logs_know(&s->logs, path))
             (void)unlink(path);
+        if (str_ends(own, STR(".peers")) && !s->adopted)
+            home_remove(path);
         if (!str_ends(own, STR(".sock")))
             continue;
         int fd = home_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK);

@@ -2,7 +2,7 @@
 // as who it was, with exactly what it missed.
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { io } from "socket.io-client";
 import { alive, sleep, until, withSuper } from "./support/super.mjs";
@@ -284,6 +284,26 @@ test("the supervisor dies; workers that the next one starts join the same cluste
   await until("a client of the new one", async () => (c = await client(t, site)).me === "2");
   await order(c, "emit", {}, "event", "from the new one");
   await settles("all hear", () => [a, b].every((socket) => socket.events.includes("from the new one")));
+}));
+
+test("what the workers share goes with them", withSuper(async (s) => {
+  const folders = () => readdirSync(`${s.home}/run`).filter((name) => name.endsWith(".peers"));
+  const site = await workers(s, 2, { text });
+  assert.equal(folders().length, 1);
+  process.kill(await pidOf(s, site.name, 0), "SIGKILL"); // its socket stays behind
+  await s.online(site.name, 2);
+  await s.ok(["delete", site.name]);
+  await until("the folder gone", () => folders().length === 0);
+  // Killed all together, and found by the next supervisor.
+  await workers(s, 2, { text, name: "again" });
+  assert.equal(folders().length, 1);
+  s.note();
+  const pids = [s.superPid(), ...(await s.of("again")).map((i) => i.pid)];
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+  await until("all dead", () => !pids.some(alive));
+  const [old] = folders();
+  await s.ok(["list"]);
+  await until("the old folder gone", () => !folders().includes(old));
 }));
 
 test("workers on ports of their own share everything but new sessions", withSuper(async (s, t) => {
