@@ -191,7 +191,8 @@ typedef struct atr_metric {
 } atr_metric;
 
 /* Adds figures of the application's own to what the setting "metrics" serves: give is asked at each
- * request, and calls fn (with fn_user) once per row, rows of one name together. */
+ * request, and calls fn (with fn_user) once per row, rows of one name together. A name that is on
+ * the page already is left out. */
 typedef void (*atr_metric_source)(void *user, void (*fn)(void *fn_user, const atr_metric *m),
                                   void *fn_user);
 ATR_API void atr_app_add_metrics(atr_app *app, atr_metric_source give, void *user);

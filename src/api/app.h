@@ -24,6 +24,11 @@ struct exchange;
 struct journal;
 struct prometheus;
 
+/* What became of queries; waiting: those without an answer yet. */
+struct sqlite_stats {
+    uint64_t done, failed, refused, waiting;
+};
+
 struct atr_app {
     struct loop loop;
     struct http_server http;
@@ -39,6 +44,7 @@ struct atr_app {
     struct list routes;          /* of struct route */
     struct list folders;         /* of struct folder */
     struct list databases;       /* of atr_sqlite */
+    struct sqlite_stats sqlite;
     struct id_table timers;      /* of atr_timer */
     struct id_table requests;    /* of struct http_request, those of routes */
     struct id_table decisions;   /* of struct decision */
@@ -123,6 +129,7 @@ void io_close_all(atr_app *app);  /* the io, every bare engine and every plain W
 bool io_idle(const atr_app *app); /* no session or connection of theirs is left */
 struct eio_stats;
 /* Sums the figures of the io and of every bare engine. */
-void io_sum_stats(const atr_app *app, struct eio_stats *sum);
+void io_sum_stats(const atr_app *app, struct eio_stats *sum,
+                  uint64_t *waiting); /* waiting: requests that wait for a decision */
 
 #endif

@@ -264,13 +264,20 @@ static void add_stats(struct eio_stats *sum, const struct eio_stats *more)
     sum->sessions_full += more->sessions_full;
 }
 
-void io_sum_stats(const atr_app *app, struct eio_stats *sum)
+void io_sum_stats(const atr_app *app, struct eio_stats *sum, uint64_t *waiting)
 {
     *sum = (struct eio_stats){ 0 };
-    if (app->io)
+    *waiting = 0;
+    if (app->io) {
         add_stats(sum, &app->io->server.engine.stats);
-    for (struct list *at = app->engines.next; at != &app->engines; at = at->next)
-        add_stats(sum, &container_of(at, atr_engine, link)->server.stats);
+        *waiting += app->io->server.engine.waiting.count;
+    }
+    for (struct list *at = app->engines.next; at != &app->engines; at = at->next) {
+        const struct eio_server *server = &container_of(at, atr_engine, link)->server;
+
+        add_stats(sum, &server->stats);
+        *waiting += server->waiting.count;
+    }
 }
 
 struct engine_hooks *engine_hooks_of(atr_engine *e)

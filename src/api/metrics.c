@@ -5,36 +5,16 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "api/io.h"
+#include "api/metrics.h"
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "net/pressure.h"
 #include "net/tls_stream.h"
 
-struct walk {
-    void (*fn)(void *user, const atr_metric *m);
-    void *user;
-};
-
-static void give(const struct walk *w, atr_metric_kind kind, const char *name, const char *labels,
-                 const char *help, uint64_t value)
-{
-    w->fn(w->user, &(atr_metric){ .kind = kind,
-                                  .name = name,
-                                  .suffix = "",
-                                  .labels = labels,
-                                  .help = help,
-                                  .value = (double)value });
-}
-
-#define COUNTER(name, labels, help, value)                                                         \
-    give(w, ATR_COUNTER, "atrium_" name "_total", labels, help, (uint64_t)(value))
-#define GAUGE(name, labels, help, value)                                                           \
-    give(w, ATR_GAUGE, "atrium_" name, labels, help, (uint64_t)(value))
-
 /* A histogram of microseconds, as seconds: cumulative buckets by powers of two. */
-static void give_histogram(const struct walk *w, const char *name, const char *help,
+static void give_histogram(const struct metric_walk *w, const char *name, const char *help,
                            const struct loop_histogram *h)
 {
     atr_metric m = { .kind = ATR_HISTOGRAM, .name = name, .help = help, .suffix = "_bucket" };
@@ -60,7 +40,7 @@ static void give_histogram(const struct walk *w, const char *name, const char *h
     w->fn(w->user, &m);
 }
 
-static void give_loop(const struct walk *w, const struct loop_stats *l)
+static void give_loop(const struct metric_walk *w, const struct loop_stats *l)
 {
     COUNTER("loop_iterations", "", "Iterations of the event loop", l->iterations);
     COUNTER("loop_events", "", "Readiness events dispatched", l->events);
@@ -69,7 +49,7 @@ static void give_loop(const struct walk *w, const struct loop_stats *l)
     give_histogram(w, "atrium_loop_lag_seconds", "How late the loop woke for a due timer", &l->lag);
 }
 
-static void give_net(const struct walk *w, const struct stream_stats *n)
+static void give_net(const struct metric_walk *w, const struct stream_stats *n)
 {
     COUNTER("net_bytes", "direction=\"in\"", "Bytes of all connections", n->bytes_in);
     COUNTER("net_bytes", "direction=\"out\"", "Bytes of all connections", n->bytes_out);
@@ -83,13 +63,19 @@ static void give_net(const struct walk *w, const struct stream_stats *n)
     GAUGE("net_queued_bytes", "", "Bytes of output that wait for the kernel", n->queued_bytes);
 }
 
-static void give_http(const struct walk *w, const struct http_server *server)
+static void give_http(const struct metric_walk *w, const struct http_server *server)
 {
     const struct http_stats *h = &server->stats;
+    char labels[16];
 
     GAUGE("http_connections", "", "Open HTTP connections", h->connections_open);
     COUNTER("http_connections_accepted", "", "Connections accepted", h->connections);
     COUNTER("http_requests", "", "Well-formed requests", h->requests);
+    for (int i = 2; i < HTTP_CLASSES; i++) {
+        (void)snprintf(labels, sizeof labels, "class=\"%dxx\"", i);
+        COUNTER("http_responses", labels, "Answers, by the first digit of their status",
+                h->answers[i]);
+    }
     COUNTER("http_upgrades", "", "Connections upgraded", h->upgrades);
     COUNTER("http_errors", "reason=\"malformed\"", "Requests refused or broken off",
             h->bad_requests);
@@ -104,7 +90,7 @@ static void give_http(const struct walk *w, const struct http_server *server)
             server->listener.refused + server->tls_listener.refused);
 }
 
-static void give_tls(const struct walk *w)
+static void give_tls(const struct metric_walk *w)
 {
     GAUGE("tls_connections", "", "Open TLS connections", tls_stats.open);
     COUNTER("tls_handshakes", "", "TLS handshakes completed", tls_stats.handshakes);
@@ -121,7 +107,7 @@ static void give_tls(const struct walk *w)
             tls_stats.reload_failures);
 }
 
-static void give_websocket(const struct walk *w, const struct gateway_stats *g)
+static void give_websocket(const struct metric_walk *w, const struct gateway_stats *g)
 {
     COUNTER("ws_opened", "", "WebSocket connections opened, whatever they carry", ws_stats.opened);
     COUNTER("ws_messages_in", "", "WebSocket messages received", ws_stats.messages_in);
@@ -161,7 +147,7 @@ static void give_websocket(const struct walk *w, const struct gateway_stats *g)
             g->overflow_drops);
 }
 
-static void give_drops(const struct walk *w, const struct pressure_stats *p)
+static void give_drops(const struct metric_walk *w, const struct pressure_stats *p)
 {
     static const char *const whys[PRESSURE_DROPS] = { "new", "oldest", "latest" };
     char labels[64];
@@ -179,7 +165,7 @@ static void give_drops(const struct walk *w, const struct pressure_stats *p)
         }
 }
 
-static void give_pressure(const struct walk *w, const struct pressure_stats *p)
+static void give_pressure(const struct metric_walk *w, const struct pressure_stats *p)
 {
     GAUGE("backpressure_connections", "", "Connections that are backed up", p->now);
     COUNTER("backpressure", "", "Times that a connection became backed up", p->times);
@@ -196,7 +182,7 @@ static void give_pressure(const struct walk *w, const struct pressure_stats *p)
     GAUGE("backpressure_paused", "", "Connections that are not read from meanwhile", p->held);
 }
 
-static void give_rates(const struct walk *w, const struct rates *r)
+static void give_rates(const struct metric_walk *w, const struct rates *r)
 {
     static const char *const help = "What was refused for coming too fast";
 
@@ -213,100 +199,29 @@ static void give_rates(const struct walk *w, const struct rates *r)
             r->forgotten);
 }
 
-static void give_engine(const struct walk *w, const struct eio_stats *e)
+static void give_sqlite(const struct metric_walk *w, const struct sqlite_stats *s)
 {
-    GAUGE("engine_sessions", "transport=\"polling\"", "Open Engine.IO sessions", e->polling_open);
-    GAUGE("engine_sessions", "transport=\"websocket\"", "Open Engine.IO sessions",
-          e->websocket_open);
-    COUNTER("engine_opened", "", "Engine.IO sessions opened", e->opened);
-    COUNTER("engine_closed", "", "Engine.IO sessions closed", e->closed);
-    COUNTER("engine_upgrades", "result=\"ok\"", "Upgrades to WebSocket", e->upgrades);
-    COUNTER("engine_upgrades", "result=\"failed\"", "Upgrades to WebSocket", e->upgrade_failures);
-    COUNTER("engine_packets", "direction=\"in\"", "Engine.IO packets", e->packets_in);
-    COUNTER("engine_packets", "direction=\"out\"", "Engine.IO packets", e->packets_out);
-    COUNTER("engine_message_bytes", "direction=\"in\"", "Bytes of Engine.IO messages", e->bytes_in);
-    COUNTER("engine_message_bytes", "direction=\"out\"", "Bytes of Engine.IO messages",
-            e->bytes_out);
-    COUNTER("engine_errors", "reason=\"ping_timeout\"", "Sessions or requests refused",
-            e->ping_timeouts);
-    COUNTER("engine_errors", "reason=\"parse\"", "Sessions or requests refused", e->parse_errors);
-    COUNTER("engine_errors", "reason=\"too_large\"", "Sessions or requests refused", e->too_large);
-    COUNTER("engine_errors", "reason=\"overlap\"", "Sessions or requests refused", e->overlaps);
-    COUNTER("engine_errors", "reason=\"refused\"", "Sessions or requests refused", e->refused);
-    COUNTER("engine_errors", "reason=\"rate\"", "Sessions or requests refused", e->rate_limited);
-    COUNTER("engine_errors", "reason=\"max_sessions\"", "Sessions or requests refused",
-            e->sessions_full);
-    COUNTER("engine_errors", "reason=\"queue_overflow\"", "Sessions or requests refused",
-            e->queue_overflows);
+    COUNTER("sqlite_queries", "result=\"ok\"", "Queries, by what became of them", s->done);
+    COUNTER("sqlite_queries", "result=\"failed\"", "Queries, by what became of them", s->failed);
+    COUNTER("sqlite_queries", "result=\"refused\"", "Queries, by what became of them", s->refused);
+    GAUGE("sqlite_waiting", "", "Queries that are not answered yet", s->waiting);
 }
 
-static void give_recovery(const struct walk *w, const struct sio_stats *s)
+static void give_log(const struct metric_walk *w)
 {
-    static const char *const help = "Clients that asked to come back, by what became of it";
+    static const char *const labels[] = { "level=\"debug\"", "level=\"info\"", "level=\"warn\"",
+                                          "level=\"error\"" };
 
-    COUNTER("socketio_recoveries", "result=\"ok\"", help, s->recoveries);
-    COUNTER("socketio_recoveries", "result=\"unknown\"", help, s->recovery_unknown);
-    COUNTER("socketio_recoveries", "result=\"gap\"", help, s->recovery_gaps);
-    COUNTER("socketio_recovery_packets", "", "Packets that they had missed", s->recovery_packets);
-    COUNTER("socketio_recovery_saved", "", "Sockets that lost their connection", s->recovery_saved);
-    COUNTER("socketio_recovery_expired", "", "Of these, those that were forgotten",
-            s->recovery_expired);
-    COUNTER("socketio_recovery_evicted", "", "Old connections cut by who came back",
-            s->recovery_evicted);
-}
-
-static void give_socketio(const struct walk *w, const struct sio_stats *s)
-{
-    GAUGE("socketio_sockets", "", "Connected sockets of all namespaces", s->sockets_open);
-    COUNTER("socketio_msgpack_clients", "", "Connections that have spoken MessagePack",
-            s->msgpack_clients);
-    COUNTER("socketio_connects", "result=\"ok\"", "Connections to namespaces", s->connects);
-    COUNTER("socketio_connects", "result=\"refused\"", "Connections to namespaces",
-            s->connect_errors);
-    COUNTER("socketio_connects", "result=\"timeout\"", "Connections to namespaces",
-            s->connect_timeouts);
-    COUNTER("socketio_events", "direction=\"in\"", "Events", s->events_in);
-    COUNTER("socketio_events", "direction=\"out\"", "Events", s->events_out);
-    COUNTER("socketio_acks", "direction=\"in\"", "Acknowledgements", s->acks_in);
-    COUNTER("socketio_acks", "direction=\"out\"", "Acknowledgements", s->acks_out);
-    COUNTER("socketio_ack_timeouts", "", "Acknowledgements that did not come in time",
-            s->ack_timeouts);
-    COUNTER("socketio_broadcasts", "", "Events sent to many", s->broadcasts);
-    COUNTER("socketio_deliveries", "", "Of these, copies to sockets", s->deliveries);
-    COUNTER("socketio_drops", "reason=\"volatile\"", "Packets not sent", s->volatile_dropped);
-    COUNTER("socketio_errors", "reason=\"protocol\"", "Connections closed for what they sent",
-            s->protocol_errors);
-    COUNTER("socketio_errors", "reason=\"limit\"", "Connections closed for what they sent",
-            s->limits_hit);
-    COUNTER("socketio_limits", "limit=\"rooms\"", "What went beyond maxRooms, maxNamespaces",
-            s->rooms_full);
-    COUNTER("socketio_limits", "limit=\"namespaces\"", "What went beyond maxRooms, maxNamespaces",
-            s->namespaces_full);
-    give_recovery(w, s);
-}
-
-static void give_admin(const struct walk *w, const struct admin_stats *s)
-{
-    COUNTER("admin_logins", "result=\"ok\"", "Administrators who asked to come in", s->logins);
-    COUNTER("admin_logins", "result=\"session\"", "Administrators who asked to come in",
-            s->session_logins);
-    COUNTER("admin_logins", "result=\"refused\"", "Administrators who asked to come in",
-            s->refused);
-    COUNTER("admin_logins", "result=\"throttled\"", "Administrators who asked to come in",
-            s->throttled);
-    COUNTER("admin_commands", "result=\"ok\"", "What administrators ordered", s->commands);
-    COUNTER("admin_commands", "result=\"refused\"", "What administrators ordered",
-            s->commands_refused);
-    COUNTER("admin_dropped", "", "Events that a slow administrator missed", s->dropped);
-    COUNTER("admin_resyncs", "", "Lists of sockets sent to make up for it", s->resyncs);
-    COUNTER("admin_left_out", "", "Sockets that did not fit into such a list", s->left_out);
+    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
+        COUNTER("log_lines", labels[i], "Lines written to the log", log_count((enum log_level)i));
 }
 
 void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), void *user)
 {
-    const struct walk walk = { fn, user }, *w = &walk;
-    struct eio_stats engines;
+    const struct metric_walk walk = { fn, user }, *w = &walk;
 
+    metric_give(w, ATR_GAUGE, "atrium_info", "version=\"" ATR_VERSION "\"",
+                "What runs here; always 1", 1);
     give_loop(w, &app->loop.stats);
     give_net(w, &stream_stats);
     give_http(w, &app->http);
@@ -314,11 +229,8 @@ void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), 
     give_pressure(w, &pressure_stats);
     give_websocket(w, &app->gateway.stats);
     give_rates(w, &app->rates);
-    io_sum_stats(app, &engines);
-    give_engine(w, &engines);
-    if (app->io)
-        give_socketio(w, &app->io->server.stats);
-    if (app->io && app->io->admin)
-        give_admin(w, admin_stats(app->io->admin));
+    metrics_of_io(w, app);
     COUNTER("handler_errors", "", "Errors of the application's handlers", app->handler_errors);
+    give_sqlite(w, &app->sqlite);
+    give_log(w);
 }

@@ -4,9 +4,10 @@
  */
 #include "api/prometheus.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "api/metrics.h"
 #include "base/mem.h"
 
 /* A part of the program that has figures of its own. */
@@ -27,38 +28,47 @@ struct prometheus {
 struct page {
     struct buf text;
     char family[128]; /* the name whose help was printed last */
+    struct map seen;  /* names of families */
+    struct arena names;
+    bool skip; /* the family stands on the page already */
 };
+
+/* A family may stand on a page once: an application's figures must not spoil it for all. */
+static void begin_family(struct page *p, const atr_metric *m)
+{
+    static const char *const kinds[] = { "counter", "gauge", "histogram" };
+    str name = arena_copy(&p->names, str_of(m->name));
+
+    (void)snprintf(p->family, sizeof p->family, "%s", m->name);
+    p->skip = map_get(&p->seen, name) != NULL;
+    if (p->skip)
+        return;
+    (void)map_put(&p->seen, name, p);
+    buf_format(&p->text, "# HELP %s ", m->name);
+    for (const char *c = m->help; *c; c++) {
+        if (*c == '\n' || *c == '\\')
+            buf_byte(&p->text, '\\');
+        buf_byte(&p->text, *c == '\n' ? 'n' : (uint8_t)*c);
+    }
+    buf_format(&p->text, "\n# TYPE %s %s\n", m->name, kinds[m->kind]);
+}
 
 static void print_metric(void *user, const atr_metric *m)
 {
-    static const char *const kinds[] = { "counter", "gauge", "histogram" };
     struct page *p = user;
 
-    if (strcmp(p->family, m->name) != 0) {
-        (void)snprintf(p->family, sizeof p->family, "%s", m->name);
-        buf_format(&p->text, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name,
-                   kinds[m->kind]);
-    }
+    if (strcmp(p->family, m->name) != 0)
+        begin_family(p, m);
+    if (p->skip)
+        return;
     const char *open = *m->labels ? "{" : "", *close = *m->labels ? "}" : "";
-    buf_format(&p->text, "%s%s%s%s%s %.17g\n", m->name, m->suffix, open, m->labels, close,
-               m->value);
-}
-
-/* Resident memory and open descriptors, under the names every exporter uses. */
-static void print_process(struct page *p)
-{
-    unsigned long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-
-    if (f && fscanf(f, "%*u %lu", &pages) == 1)
-        print_metric(p, &(atr_metric){ .name = "process_resident_memory_bytes",
-                                       .suffix = "",
-                                       .labels = "",
-                                       .help = "Resident memory of the process",
-                                       .kind = ATR_GAUGE,
-                                       .value = (double)pages * (double)sysconf(_SC_PAGESIZE) });
-    if (f)
-        fclose(f);
+    buf_format(&p->text, "%s%s%s%s%s ", m->name, m->suffix, open, m->labels, close);
+    if (isnan(m->value))
+        buf_add(&p->text, STR("NaN\n"));
+    else if (isinf(m->value))
+        buf_add(&p->text, m->value > 0 ? STR("+Inf\n") : STR("-Inf\n"));
+    else
+        buf_format(&p->text, "%.17g\n", m->value);
 }
 
 static void on_request(struct http_handler *h, struct http_request *r)
@@ -76,13 +86,15 @@ static void on_request(struct http_handler *h, struct http_request *r)
         struct metric_source *s = container_of(at, struct metric_source, link);
         s->give(s->user, print_metric, &page);
     }
-    print_process(&page);
+    metrics_of_process(&(struct metric_walk){ print_metric, &page });
     http_respond(r,
                  &(struct http_response){ .type = STR("text/plain; version=0.0.4; charset=utf-8"),
                                           .headers = STR("Cache-Control: no-store\r\n"),
                                           .body = buf_str(&page.text),
                                           .compress = true });
     buf_free(&page.text);
+    map_free(&page.seen);
+    arena_free(&page.names);
 }
 
 static struct http_handler *route(void *user, struct http_request *r, unsigned *why_status)

@@ -17,6 +17,7 @@ struct atr_sqlite {
 };
 
 struct query {
+    struct sqlite_stats *stats;
     atr_sqlite_fn fn;
     void *user;
 };
@@ -62,6 +63,11 @@ static void arrived(void *user, int err, const char *message, const struct sqlit
     struct query q = *(struct query *)user;
 
     mem_free(user);
+    q.stats->waiting--;
+    if (err < 0)
+        q.stats->failed++;
+    else
+        q.stats->done++;
     if (err < 0 && !q.fn)
         log_event(LOG_ERROR, "query-failed", "%s", message);
     if (!q.fn)
@@ -81,9 +87,13 @@ int atr_sqlite_query(atr_sqlite *s, atr_str sql, const atr_cell *params, size_t 
     struct query *q = mem_alloc(sizeof *q);
     int err;
 
-    *q = (struct query){ fn, user };
+    *q = (struct query){ &s->app->sqlite, fn, user };
+    q->stats->waiting++;
     err = sqlite_query(s->db, str_in(sql), (const struct sqlite_cell *)params, count, arrived, q);
-    if (err < 0)
+    if (err < 0) {
+        q->stats->waiting--;
+        q->stats->refused++;
         mem_free(q);
+    }
     return err;
 }

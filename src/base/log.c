@@ -10,6 +10,8 @@
  */
 #include "base/log.h"
 
+#include <stdatomic.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -50,6 +52,7 @@ static enum log_level least = LOG_INFO;
 static log_sink sink;
 static void *sink_user;
 static enum log_format format_now = LOG_TEXT;
+static _Atomic uint64_t written[LOG_ERROR + 1]; /* lines, by level; of all threads */
 
 void log_set_sink(log_sink to, void *user)
 {
@@ -325,10 +328,16 @@ static void begin_line(struct text *line, enum log_level level, const char *even
 static void write_line(struct text *line, enum log_level level)
 {
     end_line(line);
+    atomic_fetch_add_explicit(&written[level], 1, memory_order_relaxed);
     if (sink)
         sink(sink_user, level, line->p);
     else
         to_stderr(line->p, line->len);
+}
+
+uint64_t log_count(enum log_level level)
+{
+    return atomic_load_explicit(&written[level], memory_order_relaxed);
 }
 
 void log_fields(enum log_level level, const char *event, const str (*fields)[2], size_t count)

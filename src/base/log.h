@@ -11,6 +11,7 @@
 #define BASE_LOG_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -30,6 +31,9 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
 
 /* The same from keys and values; a field without a key is its value alone. */
 void log_fields(enum log_level level, const char *event, const str (*fields)[2], size_t count);
+
+/* Lines written so far at that level. */
+uint64_t log_count(enum log_level level);
 
 const char *log_level_name(enum log_level level);
 int log_level_parse(const char *name); /* a level, or ATR_EUNKNOWN */

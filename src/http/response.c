@@ -84,6 +84,7 @@ static void add_own_lines(struct lines *l, struct http_request *r, const struct 
 {
     bool keep = http_conn_keep(r->conn, res->close);
 
+    r->conn->server->stats.answers[status / 100]++;
     add_status(l, status);
     add(l, date_line(r->conn->server->loop));
     if (!bodiless(status)) /* RFC 9110 8.6 */
@@ -133,7 +134,7 @@ void http_response_head(struct http_request *r, const struct http_response *res,
     struct msg *m;
 
     ASSERT(!r->answered);
-    ASSERT(res->status == 0 || res->status >= 200);
+    ASSERT(res->status == 0 || (res->status >= 200 && res->status < 100 * HTTP_CLASSES));
     add_own_lines(&l, r, res, res->status ? res->status : 200, length);
     r->answered = true;
     m = compose(&l, r, res, (str){ 0 });
@@ -168,7 +169,7 @@ void http_respond(struct http_request *r, const struct http_response *res)
     enum http_coding coding = HTTP_IDENTITY;
 
     ASSERT(!r->answered);
-    ASSERT(status >= 200);
+    ASSERT(status >= 200 && status < 100 * HTTP_CLASSES);
     if (!res->shared && !bodiless(status))
         coding = squeeze(r, res, &small);
     if (coding != HTTP_IDENTITY)
@@ -202,6 +203,7 @@ void http_refuse(struct http_conn *c, unsigned status)
 {
     struct lines l = { 0 };
 
+    c->server->stats.answers[status / 100]++;
     add_status(&l, status);
     add(&l, date_line(c->server->loop));
     add(&l, STR("Content-Length: 0\r\nConnection: close\r\n\r\n"));

@@ -87,11 +87,14 @@ struct http_limits {
 };
 #define HTTP_LIMITS_DEFAULT ((struct http_limits){ 16384, 1 << 20, 10000, 60000, 75000, 0, 30000 })
 
+enum { HTTP_CLASSES = 6 }; /* of statuses, by their first digit */
+
 struct http_stats {
     uint64_t connections;      /* accepted, refused ones included */
     uint64_t connections_open; /* now; upgraded ones are their new owner's */
     uint64_t requests;         /* heads that were complete and well formed */
     uint64_t upgrades;
+    uint64_t answers[HTTP_CLASSES];
     uint64_t bad_requests; /* malformed heads and chunks */
     uint64_t timeouts;     /* of head, body, idle and write */
     uint64_t too_large;    /* 413 */

@@ -20,6 +20,12 @@ static void give(void *user, void (*fn)(void *fn_user, const atr_metric *m), voi
                                .labels = "",
                                .help = "Errors of Lua handlers",
                                .value = (double)script_errors(s) });
+    fn(fn_user, &(atr_metric){ .kind = ATR_GAUGE,
+                               .name = "atrium_lua_tasks",
+                               .suffix = "",
+                               .labels = "",
+                               .help = "Handlers of scripts that wait for something",
+                               .value = (double)(s->task_count - s->idle_count) });
 }
 
 void metrics_open(struct script *s)

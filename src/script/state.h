@@ -94,7 +94,7 @@ struct script {
     struct task *running; /* NULL: no script code is on the stack */
     unsigned deep;        /* tasks on the stack */
     struct task *idle;    /* for reuse */
-    unsigned idle_count;
+    unsigned idle_count, task_count; /* all: the idle ones too */
     struct list tasks;    /* all */
     struct source source; /* of tasks that are started now */
     struct list pending;  /* of struct pending */

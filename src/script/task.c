@@ -24,11 +24,13 @@ static struct task *task_new(struct script *s, lua_State *L)
     *t = (struct task){ .script = s, .L = thread, .anchor = anchor };
     list_init(&t->link);
     list_append(&s->tasks, &t->link);
+    s->task_count++;
     return t;
 }
 
 static void task_free(struct task *t)
 {
+    t->script->task_count--;
     luaL_unref(t->script->L, LUA_REGISTRYINDEX, t->anchor);
     list_remove(&t->link);
     mem_free(t);
