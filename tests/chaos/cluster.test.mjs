@@ -308,7 +308,7 @@ test("what the workers share goes with them", withSuper(async (s) => {
 
 test("workers on ports of their own share everything but new sessions", withSuper(async (s, t) => {
   s.write("app.lua", text);
-  await s.ok(["start", "app.lua", "-i", "2", "--port", String(20000 + Math.floor(Math.random() * 10000) * 2), "--increment-var", "PORT"]);
+  await s.ok(["start", "app.lua", "-i", "2", "--port", String(20000 + Math.floor(Math.random() * 6000) * 2), "--increment-var", "PORT"]);
   await s.online("app", 2);
   const ports = await Promise.all([0, 1].map((i) => until("the port", () => s.log(`app-out-${i}.log`).match(/localhost:(\d+)/u)?.[1])));
   assert.notEqual(ports[0], ports[1]);
