@@ -270,6 +270,7 @@ static void on_closing(struct app_cluster *joined)
     struct cluster *c = cluster_of(joined);
 
     c->peers.declines = true;
+    sticky_hurry(&c->sticky);
     atomic_store(&own_slot(c)->state, BOARD_DRAINING);
 }
 

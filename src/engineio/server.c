@@ -212,6 +212,15 @@ static void on_abort(struct http_handler *h, struct http_request *r)
         eio_wait_end(r->user);
 }
 
+static void on_hurry(struct http_handler *h, struct http_request *r)
+{
+    struct eio_polling *p = polling_of(r);
+
+    (void)h;
+    if (p && p->get == r)
+        eio_polling_noop(p);
+}
+
 /* The session lives on: the client learns of its mistake by the status. */
 static void on_too_large(struct http_handler *h, struct http_request *r)
 {
@@ -241,6 +250,7 @@ void eio_server_init(struct eio_server *e, struct loop *l, const struct eio_opti
             .on_request = on_request,
             .on_abort = on_abort,
             .on_too_large = on_too_large,
+            .on_hurry = on_hurry,
         },
         .ping = ws_msg(WS_TEXT, STR("2")),
         .pong = ws_msg(WS_TEXT, STR("3")),

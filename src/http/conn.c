@@ -305,10 +305,14 @@ static size_t on_data(struct stream *s, uint8_t *data, size_t n)
 static void on_end(struct stream *s)
 {
     struct http_conn *c = s->owner;
+    struct http_request *r = c->request;
 
-    if (c->state == HTTP_WAIT && c->request->responding)
+    if (c->origin && c->state == HTTP_WAIT && !r->answered) {
+        if (r->handler->on_hurry)
+            r->handler->on_hurry(r->handler, r);
+    } else if (c->state == HTTP_WAIT && r->responding)
         c->close_after = true;
-    else if (c->state == HTTP_BODY && c->request->responding)
+    else if (c->state == HTTP_BODY && r->responding)
         http_body_give_up(c);
     else
         http_conn_end(c);

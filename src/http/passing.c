@@ -77,13 +77,19 @@ void http_server_adopt_relayed(struct http_server *s, int fd, str bytes,
     stream_preload(c->stream, bytes);
 }
 
-void http_respond_relayed(struct http_request *r, struct msg *answer, bool close)
+void http_respond_relayed(struct http_request *r, str answer, bool close)
 {
     struct http_conn *c = r->conn;
+    bool silent = !http_conn_keep(c, close) && !close;
+    ptrdiff_t line = str_find(answer, '\n') + 1;
 
     ASSERT(!r->answered);
-    (void)http_conn_keep(c, close);
     r->answered = true;
-    stream_send(c->stream, answer);
+    if (silent) { /* gathered, and written as one */
+        stream_write(c->stream, str_n(answer.p, (size_t)line));
+        stream_write(c->stream, STR("Connection: close\r\n"));
+        answer = str_n(answer.p + line, answer.n - (size_t)line);
+    }
+    stream_write(c->stream, answer);
     http_conn_answered(c);
 }

@@ -45,6 +45,9 @@ struct http_handler {
      * on_head set up can be released. May answer 413 with headers of its own; if it does not, or is
      * NULL, the server answers 413, empty. */
     void (*on_too_large)(struct http_handler *h, struct http_request *r);
+    /* Of a request that another process relays: that one is about to go, and an answer that has to
+     * wait would be lost, so there should be one now, if only an empty one. May be NULL. */
+    void (*on_hurry)(struct http_handler *h, struct http_request *r);
 };
 
 struct http_request {
@@ -226,12 +229,13 @@ struct http_origin {
     bool verified; /* its certificate */
 };
 /* Takes a connection of one request, which `arrived`. It ends behind the answer, which does not say
- * so: what that says of the connection is said of the client's. */
+ * so: what that says of the connection is said of the client's. When the other process closes it,
+ * the client has left; when that sends its last byte, it is in a hurry. */
 void http_server_adopt_relayed(struct http_server *s, int fd, str bytes,
                                const struct http_origin *o);
-/* Answers with what another process has made of r, head and all; borrowed. close: the connection
- * ends then. */
-void http_respond_relayed(struct http_request *r, struct msg *answer, bool close);
+/* Answers with what another process has made of r, head and all; copied. close: it says that the
+ * connection ends then. If that has to end here and the answer does not say so, it is made to. */
+void http_respond_relayed(struct http_request *r, str answer, bool close);
 
 /* The loop that the request's connection lives on. */
 struct loop *http_request_loop(const struct http_request *r);

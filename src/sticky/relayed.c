@@ -142,18 +142,15 @@ static void answer(struct relayed *x, str whole)
 {
     struct http_request *r = x->request;
     struct http_head head;
-    struct msg *m;
 
     (void)http1_response(whole.p, whole.n, ANSWER_HEAD_MAX, &head);
     if (head.status == 101) {
         join(x, whole);
         return;
     }
-    m = msg_of(str_n(whole.p, x->total));
     x->request = NULL;
+    http_respond_relayed(r, str_n(whole.p, x->total), !head.keep_alive);
     end(x);
-    http_respond_relayed(r, m, !head.keep_alive);
-    msg_unref(m);
 }
 
 static size_t on_data(struct stream *st, uint8_t *data, size_t n)
@@ -356,6 +353,17 @@ void sticky_take_relayed(struct sticky *s, str data, int fd)
     return;
 wrong:
     close(fd);
+}
+
+/* A request that is not written to its end is a POST, which is answered soon anyway. */
+void sticky_hurry(struct sticky *s)
+{
+    for (struct list *at = s->relayed.next; at != &s->relayed; at = at->next) {
+        struct relayed *x = container_of(at, struct relayed, link);
+
+        if (x->stream && !stream_has_queue(x->stream))
+            (void)shutdown(x->stream->watch.fd, SHUT_WR);
+    }
 }
 
 void sticky_drop_relayed(struct sticky *s)

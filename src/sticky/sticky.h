@@ -59,6 +59,8 @@ struct sticky {
 
 /* Of a worker that is among peers: settles a home. On failure why says. */
 int sticky_open(struct sticky *s, struct peers *p, struct http_server *http, char *why) MUST_CHECK;
+/* This worker is about to leave: others answer what it relays for them as soon as they can. */
+void sticky_hurry(struct sticky *s);
 /* Nothing goes to others any more, nor is taken from them: before http closes for good. */
 void sticky_stop(struct sticky *s);
 /* Before peers and http go, after the sessions. Idempotent; a zeroed one is closed. */

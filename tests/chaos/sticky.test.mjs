@@ -83,6 +83,33 @@ for (const [name, transports] of Object.entries(TRANSPORTS))
     assert.doesNotMatch(proxy.stderr(), /prematurely|error/u);
   }));
 
+test("behind nginx, workers leave: sessions of the others live on", withSuper(async (s, t) => {
+  const site = await workers(s, WORKERS), proxy = await nginx(t, s, site.port, 8), trouble = [], per = {};
+  const sockets = Array.from({ length: 40 }, () => io(proxy.url, { transports: ["polling"], forceNew: true, reconnection: false, timeout: 60000 }));
+  t.after(() => sockets.forEach((socket) => (socket.disconnect(), socket.io._close())));
+  let going = true;
+  const talking = Promise.all(sockets.map(async (socket, i) => {
+    await new Promise((done) => socket.once("connect", done));
+    socket.on("disconnect", (reason, details) => socket.me < "2" && trouble.push(`client ${i} of ${socket.me}: ${reason} ${details?.description ?? ""}`));
+    [socket.me] = await new Promise((done) => socket.emit("say", "x", (...all) => done(all)));
+    per[socket.me] = (per[socket.me] ?? 0) + 1;
+    // Some talk all the time, others wait with a GET for the next ping.
+    while (going && socket.connected) {
+      if (i % 2) await Promise.race([new Promise((done) => socket.emit("say", "x", done)), new Promise((done) => socket.once("disconnect", done))]);
+      await sleep(20 + i);
+    }
+  }));
+  await until("all to talk", () => Object.values(per).reduce((a, b) => a + b, 0) === sockets.length);
+  await sleep(300);
+  await s.ok(["scale", site.name, "2"]);
+  await s.online(site.name, 2);
+  await sleep(500);
+  assert.deepEqual(trouble, []);
+  assert.equal(sockets.filter((socket) => socket.connected).length, per[0] + per[1]);
+  going = false;
+  await talking;
+}));
+
 test("a head cut in every place", withSuper(async (s) => {
   const site = await workers(s, WORKERS), [session] = await sessionOfEach(site, WORKERS);
   const post = session.post("4cut");

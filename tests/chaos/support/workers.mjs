@@ -138,7 +138,6 @@ export async function nginx(t, s, backend, keepalive) {
           location / {
             proxy_pass http://workers; proxy_http_version 1.1; proxy_buffering off; proxy_read_timeout 120s;
             proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
-            proxy_next_upstream off;
           }
         }
       }`);

@@ -347,14 +347,57 @@ static void a_relayed_request_is_aborted(void **state)
     assert_int_equal(f.other.stats.aborted, 1);
 }
 
+static void second_hurry(struct http_handler *h, struct http_request *r)
+{
+    (void)h;
+    answer("hurried", r);
+}
+
+/* It has said its last byte, and is there for the answer. */
+static void a_relayed_request_in_a_hurry(void **state)
+{
+    struct http_origin o = { .peer = STR("192.0.2.1") };
+    struct buf got = { 0 };
+    int fd;
+    (void)state;
+
+    f.hold = true;
+    f.second.on_hurry = second_hurry;
+    fd = relay_open(STR("GET /x HTTP/1.1\r\nHost: x\r\n\r\n"), &o);
+    site_until(&f.site, f.held);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    relay_answer(fd, &got);
+    assert_true(str_search(buf_str(&got), STR("hurried /x")) > 0);
+    assert_int_equal(f.other.stats.aborted, 0);
+    close(fd);
+    buf_free(&got);
+    /* A handler that cannot answer yet is not aborted, and may do so later. */
+    buf_clear(&got);
+    f.held = NULL;
+    f.second.on_hurry = NULL;
+    fd = relay_open(STR("GET /y HTTP/1.1\r\nHost: x\r\n\r\n"), &o);
+    site_until(&f.site, f.held);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    site_turns(&f.site, 3);
+    assert_non_null(f.held);
+    answer("later", f.held);
+    relay_answer(fd, &got);
+    assert_true(str_search(buf_str(&got), STR("later /y")) > 0);
+    close(fd);
+    buf_free(&got);
+}
+
 static void relayed_request(struct http_handler *h, struct http_request *r)
 {
-    struct msg *m = msg_of(STR("HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\nyes"));
+    bool last = str_starts(r->head.path, STR("/last"));
 
     (void)h;
-    http_respond_relayed(r, m, str_starts(r->head.path, STR("/last")));
+    http_respond_relayed(
+        r,
+        last ? STR("HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 3\r\n\r\nyes")
+             : STR("HTTP/1.1 202 Accepted\r\nContent-Length: 3\r\n\r\nyes"),
+        last);
     assert_true(r->answered);
-    msg_unref(m);
 }
 
 static void an_answer_of_another_goes_out_as_it_is(void **state)
@@ -370,6 +413,22 @@ static void an_answer_of_another_goes_out_as_it_is(void **state)
     assert_int_equal(f.client.in.len, 0);
 }
 
+/* The other process does not know that this one closes its connections. */
+static void an_answer_says_that_the_connection_ends(void **state)
+{
+    (void)state;
+    f.first = (struct http_handler){ .on_request = relayed_request };
+    client_say(&f.client, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(client_response(&f.client, "GET"), 202);
+    assert_null(client_header(&f.client, "Connection").p);
+    f.site.server.closing = true;
+    client_say(&f.client, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(client_response(&f.client, "GET"), 202);
+    assert_str(client_header(&f.client, "Connection"), "close");
+    assert_str(buf_str(&f.client.body), "yes");
+    client_until_ended(&f.client);
+}
+
 TEST_MAIN(cmocka_unit_test_setup_teardown(a_request_is_answered_elsewhere, setup, teardown),
           cmocka_unit_test_setup_teardown(cut_everywhere, setup, teardown),
           cmocka_unit_test_setup_teardown(pipelined_behind_what_is_answered_here, setup, teardown),
@@ -380,4 +439,6 @@ TEST_MAIN(cmocka_unit_test_setup_teardown(a_request_is_answered_elsewhere, setup
           cmocka_unit_test_setup_teardown(a_relayed_answer_speaks_of_the_clients_connection, setup,
                                           teardown),
           cmocka_unit_test_setup_teardown(a_relayed_request_is_aborted, setup, teardown),
-          cmocka_unit_test_setup_teardown(an_answer_of_another_goes_out_as_it_is, setup, teardown))
+          cmocka_unit_test_setup_teardown(a_relayed_request_in_a_hurry, setup, teardown),
+          cmocka_unit_test_setup_teardown(an_answer_of_another_goes_out_as_it_is, setup, teardown),
+          cmocka_unit_test_setup_teardown(an_answer_says_that_the_connection_ends, setup, teardown))

@@ -165,6 +165,29 @@ static void leaving_is_told(void **state)
     assert_int_equal(workers[0].sticky.stats.waiting, 0);
 }
 
+/* The worker that relays is about to leave: those who wait get an answer, and keep their session.
+ */
+static void leaving_in_good_order(void **state)
+{
+    const char *sid = session_of(1);
+    struct client c, again;
+    (void)state;
+
+    settle_at(&c, 0);
+    client_ask(&c, "GET", polling_url(sid), NULL, NULL);
+    workers_settle();
+    assert_int_equal(workers[0].sticky.stats.waiting, 1);
+    sticky_hurry(&workers[0].sticky);
+    assert_str(client_answer(&c).body, "6");
+    assert_int_equal(workers[0].sticky.stats.waiting, 0);
+    sticky_hurry(&workers[0].sticky); /* nobody waits */
+    client_close(&c);
+    client_open(&again, &workers[2].rig);
+    assert_int_equal(client_post(&again, polling_url(sid), "4still").status, 200);
+    assert_str(client_get(&again, polling_url(sid)).body, "4still");
+    client_close(&again);
+}
+
 /* Refusals keep their status, and what they say of the connection is done. */
 static void refusals(void **state)
 {
@@ -243,6 +266,7 @@ static void messages_are_looked_at(void **state)
 
 TEST_MAIN(WORKERS_TEST(many_sessions_over_one_connection), WORKERS_TEST(pipelined),
           WORKERS_TEST(pipelined_over_a_fresh_connection), WORKERS_TEST(large_bodies),
-          WORKERS_TEST(new_sessions), WORKERS_TEST(leaving_is_told), WORKERS_TEST(refusals),
+          WORKERS_TEST(new_sessions), WORKERS_TEST(leaving_is_told),
+          WORKERS_TEST(leaving_in_good_order), WORKERS_TEST(refusals),
           WORKERS_TEST(a_worker_that_goes_leaves_an_error), WORKERS_TEST(what_cannot_be_sent),
           WORKERS_TEST(messages_are_looked_at))
