@@ -319,7 +319,7 @@ void sio_session_give(struct sio_cluster *c, struct request_from from, struct si
         give_from_journal(c, from, pid);
         return;
     }
-    rec = r->broken || !n->recovery ? NULL : sio_record_take(n, pid);
+    rec = r->broken || !n->recovery ? NULL : sio_record_find(n, NULL, pid);
 
     if (rec)
         write_session(rec, &value);

@@ -13,7 +13,7 @@
  * Whoever answers pings has what was sent a whole heartbeat earlier. So what is older than the loss
  * by more than that is not needed, and "older than the log" alone refuses nobody.
  *
- * Start reading at sio_stamp_make() and, in record.c, sio_record_claim().
+ * Start reading at sio_stamp_make() and, in record_claim.c, sio_record_claim().
  *
  * SPDX-License-Identifier: MIT
  */
