@@ -149,7 +149,7 @@ static void on_flush(struct loop_job *job)
 
 static void on_go_on(struct loop_job *job);
 
-static struct eio_polling *polling_new(struct eio_session *s)
+struct eio_polling *eio_polling_new(struct eio_session *s)
 {
     struct eio_polling *p = mem_zalloc(sizeof *p);
 
@@ -169,7 +169,7 @@ void eio_polling_open(struct eio_server *e, struct http_request *r, const struct
     size_t n = 1;
 
     eio_session_limit(s, r);
-    s->polling = polling_new(s);
+    s->polling = eio_polling_new(s);
     s->polling->text_only = q->base64;
     s->polling->jsonp = eio_body_jsonp(r->head.query);
     e->stats.polling_open++;

@@ -42,6 +42,8 @@ struct eio_polling {
     size_t bytes;
 };
 
+/* Of a session that polls; nothing waits yet. */
+struct eio_polling *eio_polling_new(struct eio_session *s);
 /* Opens a session for the GET r and answers it with the open packet. */
 void eio_polling_open(struct eio_server *e, struct http_request *r, const struct eio_query *q,
                       str sid);

@@ -90,6 +90,7 @@ struct eio_places {
 
 struct eio_stats {
     uint64_t opened, closed, polling_open, websocket_open, upgrades, upgrade_failures;
+    uint64_t frozen, thawed; /* sessions that went to another process, that came from one */
     /* Messages that are not empty, and their bytes without packet types. */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t packets_in, packets_out, ping_timeouts, parse_errors, too_large, overlaps, refused,
@@ -110,6 +111,7 @@ struct eio_server {
     struct msg *ping, *pong, *probe_pong; /* shared by all sessions */
     struct buf head, body;                /* internal: scratch of answers */
     struct rates *rates;                  /* what clients may do per second; NULL: anything */
+    uint64_t *streams_open; /* counts the WebSockets of thawed sessions, too; NULL: nobody counts */
     struct eio_stats stats;
     void *owner;
     bool closing;

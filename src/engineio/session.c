@@ -144,7 +144,7 @@ static void set_sid(struct eio_session *s, str sid)
     }
 }
 
-struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid)
+struct eio_session *eio_session_make(struct eio_server *e, bool eio3, str sid)
 {
     struct eio_session *s = mem_zalloc(e->events->session_bytes);
     void *twin;
@@ -157,13 +157,20 @@ struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid)
     ASSERT(!twin);
     list_append(&e->all, &s->link);
     s->eio3 = s->awaiting_pong = s->pong_extended = eio3;
+    if (e->places)
+        e->places->count(e->places, 1);
+    return s;
+}
+
+struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid)
+{
+    struct eio_session *s = eio_session_make(e, eio3, sid);
+
     if (eio3)
         await_ping(s);
     else
         beat_in(s, e->options.ping_interval_ms);
     e->stats.opened++;
-    if (e->places)
-        e->places->count(e->places, 1);
     return s;
 }
 
@@ -319,6 +326,22 @@ static void forget_holds(struct eio_session *s)
     s->holds = 0;
 }
 
+void eio_session_leave(struct eio_session *s)
+{
+    struct eio_server *e = s->server;
+
+    s->state = EIO_STATE_CLOSED;
+    forget_holds(s);
+    loop_timer_stop(e->loop, &s->heartbeat);
+    (void)map_remove(&e->sessions, eio_session_sid(s));
+    if (e->places)
+        e->places->count(e->places, -1);
+    if (s->polling)
+        e->stats.polling_open--;
+    else
+        e->stats.websocket_open--;
+}
+
 void eio_session_end(struct eio_session *s, enum eio_reason reason, const char *description,
                      unsigned how)
 {
@@ -331,18 +354,10 @@ void eio_session_end(struct eio_session *s, enum eio_reason reason, const char *
     s->state = EIO_STATE_CLOSED;
     if (!(how & EIO_END_CUT))
         eio_session_pump_all(s);
-    forget_holds(s);
-    loop_timer_stop(e->loop, &s->heartbeat);
-    (void)map_remove(&e->sessions, eio_session_sid(s));
+    eio_session_leave(s);
     e->stats.closed++;
-    if (e->places)
-        e->places->count(e->places, -1);
-    if (s->polling) {
-        e->stats.polling_open--;
+    if (s->polling)
         eio_polling_release(s->polling, how & EIO_END_NOOP ? '6' : '1', true);
-    } else {
-        e->stats.websocket_open--;
-    }
     eio_websocket_end(s, reason, how & EIO_END_CUT);
     pressure_over(&s->pressure);
     e->events->on_close(s, reason, description);

@@ -11,6 +11,8 @@
 /* A new open session of the owner's size, known by its sid (empty: one of ours), its first ping
  * scheduled (eio3: the client's is awaited). */
 struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid);
+/* The same without a heartbeat, and not counted as opened. */
+struct eio_session *eio_session_make(struct eio_server *e, bool eio3, str sid);
 /* Holds a new session, whose first request r is, to the limits of its server. */
 void eio_session_limit(struct eio_session *s, struct http_request *r);
 /* What options.initial_packet says, framed; NULL: nothing. */
@@ -36,6 +38,10 @@ static inline str eio_msg_bytes(const struct msg *m)
 void eio_session_drained(struct eio_session *s);
 /* Gives the transport all that waits behind it. */
 void eio_session_pump_all(struct eio_session *s);
+
+/* It is not this server's any more: no look-up finds it, nothing runs for it. Its transport is not
+ * touched, but not counted either. */
+void eio_session_leave(struct eio_session *s);
 
 /* How an end is told to the peer. */
 enum { EIO_END_NOOP = 1, EIO_END_CUT = 2 };

@@ -65,7 +65,7 @@ void eio_server_decide(struct eio_server *e, eio_handshake id, bool allow, const
 }
 
 /* RFC 6265 4.1.1, cookie-octet: what needs no escape in a cookie, nor in JSON. */
-static bool sid_valid(str sid)
+bool eio_sid_valid(str sid)
 {
     for (size_t i = 0; i < sid.n; i++)
         if (sid.p[i] <= ' ' || sid.p[i] >= 0x7f || memchr("\",;\\", sid.p[i], 4))
@@ -80,7 +80,7 @@ int eio_server_name(struct eio_server *e, eio_handshake id, str sid)
 
     if (!found || found->stage != EIO_STAGE_ID)
         return ATR_ECLOSED;
-    if (!sid_valid(sid))
+    if (!eio_sid_valid(sid))
         err = ATR_ESYNTAX;
     else if (map_get(&e->sessions, sid))
         err = ATR_EEXISTS;

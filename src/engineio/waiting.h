@@ -30,6 +30,8 @@ struct eio_waiting *eio_wait(struct eio_server *e, struct http_request *r, enum 
                              const struct eio_query *q);
 /* Ends the wait: it is decided, or the client left. */
 void eio_wait_end(struct eio_waiting *w);
+/* Whether it may be a session's id: see eio_server_name(). */
+bool eio_sid_valid(str sid);
 /* The server is closing: nobody will decide any more. */
 void eio_wait_refuse_all(struct eio_server *e);
 

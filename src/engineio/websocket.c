@@ -21,6 +21,7 @@
 #include "engineio/handshake.h"
 #include "engineio/polling.h"
 #include "proto/eio3_payload.h"
+#include "ws/handover.h"
 
 /* How long the peer may take to answer a close frame: as the npm package `ws` waits; less where it
  * is likely dead, or about to be turned away. */
@@ -407,6 +408,21 @@ void eio_websocket_send(struct eio_session *s, struct msg *const *msgs, size_t n
         else
             ws_conn_send(&s->ws, msgs[i]);
     }
+}
+
+int eio_websocket_thaw(struct eio_session *s, str map, int fd)
+{
+    struct eio_server *e = s->server;
+    int err = ws_conn_thaw(&s->ws, e->loop, map, fd, &session_events);
+
+    if (err < 0)
+        return err;
+    s->ws.guarded = s->guard != NULL;
+    if (e->streams_open) {
+        s->ws.stream->counted = e->streams_open;
+        ++*e->streams_open;
+    }
+    return 0;
 }
 
 void eio_websocket_end(struct eio_session *s, enum eio_reason reason, bool cut)

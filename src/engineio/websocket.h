@@ -17,6 +17,9 @@ void eio_websocket_upgrade(struct eio_session *s, struct http_request *r,
 /* The session has ended: closes its WebSocket, if any, or cuts it. */
 void eio_websocket_end(struct eio_session *s, enum eio_reason reason, bool cut);
 
+/* The WebSocket of a session that was frozen; as ws_conn_thaw(). */
+int eio_websocket_thaw(struct eio_session *s, str map, int fd) MUST_CHECK;
+
 void eio_websocket_send(struct eio_session *s, struct msg *const *msgs, size_t n);
 
 /* Cuts WebSockets that are being turned away. */

@@ -184,6 +184,11 @@ struct rates_guard *rates_guard_new(struct rates *r, const struct address *of)
     return g;
 }
 
+const struct address *rates_guard_address(const struct rates_guard *g)
+{
+    return g->address ? &g->address->key : NULL;
+}
+
 void rates_guard_free(struct rates_guard *g)
 {
     if (!g)

@@ -77,6 +77,8 @@ bool rates_connect(struct rates *r, const struct address *a, enum rates_of what)
 /* Of a connection from there; address NULL: unknown. NULL when connections have no limits now. */
 struct rates_guard *rates_guard_new(struct rates *r, const struct address *a);
 void rates_guard_free(struct rates_guard *g); /* NULL is fine */
+/* The address that it counts for (of IPv6 the /64); NULL: unknown. */
+const struct address *rates_guard_address(const struct rates_guard *g);
 /* What came in. False: more than may. */
 bool rates_take(struct rates_guard *g, uint64_t messages, uint64_t bytes);
 

@@ -334,12 +334,35 @@ void stream_close(struct stream *s, int err)
 
 /* --- Passing on --- */
 
-int stream_detach(struct stream *s, struct buf *unread)
+/* What the kernel takes now is sent; the rest is a copy, as it may be held by others too. */
+static void take_unsent(struct stream *s, struct buf *unsent)
 {
-    int fd = s->watch.fd, err = s->fault;
+    ASSERT(!s->taken && !s->untold); /* which ends with the flush phase */
+    stream_offer(s);
+    while (s->queue) {
+        str piece = queue_rest(s->queue);
 
-    ASSERT(s->paused && !s->queue && !s->secure && !s->taken);
+        buf_add(unsent, piece);
+        (void)queue_consume(s->queue, piece.n);
+        if (s->queue->count > 0)
+            continue;
+        queue_free(s->queue);
+        s->queue = NULL;
+    }
+    stream_stats.queued_bytes -= s->queued_bytes;
+    s->queued_bytes = 0;
+}
+
+int stream_detach(struct stream *s, struct buf *unread, struct buf *unsent)
+{
+    int fd = s->watch.fd, err;
+
+    ASSERT(s->paused && !s->secure);
     ASSERT(!s->closing && !s->ending);
+    if (unsent)
+        take_unsent(s, unsent);
+    ASSERT(!s->queue);
+    err = s->fault;
     s->closing = true;
     stream_uncount(s);
     loop_unwatch(s->loop, &s->watch);

@@ -150,11 +150,12 @@ void stream_peer(const struct stream *s, char out[64], uint16_t *port);
 void stream_trim(void);
 
 /* --- Passing a connection on, to another process --- */
-/* Takes the descriptor out of a plain stream that is paused, has no queue and whose on_data is not
- * on the stack; what was read and not used is appended to unread. Returns the descriptor, which is
- * the caller's, or the negative code that the stream was about to be closed with. Either way the
- * stream is gone, on_close is not called, and its memory lives until the end of the iteration. */
-int stream_detach(struct stream *s, struct buf *unread) MUST_CHECK;
+/* Takes the descriptor out of a plain stream that is paused and whose on_data is not on the stack;
+ * what was read and not used is appended to unread, what the kernel does not take of its queue to
+ * unsent (NULL: it has none). Returns the descriptor, which is the caller's, or the negative code
+ * that the stream was about to be closed with. Either way the stream is gone, on_close is not
+ * called, and its memory lives until the end of the iteration. */
+int stream_detach(struct stream *s, struct buf *unread, struct buf *unsent) MUST_CHECK;
 /* A fresh plain stream is offered these bytes (copied) before what it reads. */
 void stream_preload(struct stream *s, str bytes);
 

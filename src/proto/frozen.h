@@ -15,8 +15,8 @@
 
 enum { FROZEN_FIELDS_MAX = 64 };
 
-/* --- Writing: begin, any number of fields, end. Only one map is open in a buffer at a time, but a
- * whole one may be a field (frozen_raw) of another. --- */
+/* --- Writing: begin, any number of fields, end. A map may be a field of another: begun in what
+ * frozen_put_value() gives, and ended before the other goes on. --- */
 
 struct frozen_writer {
     struct buf *out;

@@ -47,7 +47,7 @@ static void serve_here(struct sticky *s, int fd, const struct buf *message)
 static void leave(struct passing *p)
 {
     struct sticky *s = p->in;
-    int fd = stream_detach(p->stream, &p->message);
+    int fd = stream_detach(p->stream, &p->message, NULL);
 
     if (fd >= 0 &&
         peers_send(s->peers, p->slot, STICKY_KIND_PASS, buf_str(&p->message), &fd, 1) == 0) {

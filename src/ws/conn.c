@@ -232,7 +232,7 @@ static void on_drain(struct stream *s)
         w->events->on_drain(w);
 }
 
-static const struct stream_events stream_events = {
+const struct stream_events ws_stream_events = {
     .on_data = on_data, .on_end = on_end, .on_close = on_close, .on_drain = on_drain
 };
 
@@ -241,7 +241,7 @@ void ws_conn_open(struct ws_conn *w, struct stream *s, uint32_t message_bytes_ma
 {
     *w = (struct ws_conn){ .stream = s, .events = events, .message_bytes_max = message_bytes_max };
     ws_stats.opened++;
-    stream_give(s, &stream_events, w);
+    stream_give(s, &ws_stream_events, w);
     stream_resume(s);
 }
 

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/deflate.h"
+#include "proto/frozen.h"
 #include "ws/conn.h"
 
 /* SHARED: how many different messages of an iteration are remembered compressed. SCRATCH: what a
@@ -220,6 +221,59 @@ void ws_deflate_free(struct ws_deflate *d)
     history_drop(&d->sent);
     history_drop(&d->received);
     mem_free(d);
+}
+
+/* --- Handing over: the terms, and both histories --- */
+
+void ws_deflate_freeze(const struct ws_deflate *d, struct buf *out)
+{
+    const struct ws_deflate_terms *t = &d->terms;
+    struct frozen_writer w;
+
+    frozen_begin(&w, out, 1);
+    frozen_put_bool(&w, "ours_alone", t->server_no_context_takeover);
+    frozen_put_bool(&w, "theirs_alone", t->client_no_context_takeover);
+    frozen_put_uint(&w, "ours_bits", t->server_bits);
+    frozen_put_uint(&w, "theirs_bits", t->client_bits);
+    frozen_put_uint(&w, "level", t->level);
+    frozen_put_uint(&w, "mem", t->mem_level);
+    frozen_put_uint(&w, "threshold", t->threshold);
+    if (d->sent.len)
+        frozen_put_bytes(&w, "sent", history_text(&d->sent));
+    if (d->received.len)
+        frozen_put_bytes(&w, "received", history_text(&d->received));
+    frozen_end(&w);
+}
+
+static uint8_t within(const struct frozen *f, const char *key, uint8_t min, uint8_t max)
+{
+    uint64_t n = frozen_uint(f, key, 0);
+
+    return n < min || n > max ? 0 : (uint8_t)n;
+}
+
+struct ws_deflate *ws_deflate_thaw(str map)
+{
+    struct ws_deflate_terms t = { 0 };
+    struct ws_deflate *d;
+    struct frozen f;
+    size_t used;
+
+    if (frozen_open(&f, map, &used) < 0)
+        return NULL;
+    t.server_no_context_takeover = frozen_bool(&f, "ours_alone");
+    t.client_no_context_takeover = frozen_bool(&f, "theirs_alone");
+    t.server_bits = within(&f, "ours_bits", DEFLATE_BITS_MIN, DEFLATE_BITS_MAX);
+    t.client_bits = within(&f, "theirs_bits", DEFLATE_BITS_MIN - 1, DEFLATE_BITS_MAX);
+    t.level = within(&f, "level", 1, 9);
+    t.mem_level = within(&f, "mem", 1, 9);
+    t.threshold = (uint32_t)frozen_uint(&f, "threshold", 0);
+    if (!t.server_bits || !t.client_bits || !t.level || !t.mem_level)
+        return NULL;
+    d = ws_deflate_new(&t);
+    history_add(&d->sent, frozen_bytes(&f, "sent"), t.server_bits);
+    history_add(&d->received, frozen_bytes(&f, "received"), received_bits(&t));
+    return d;
 }
 
 void ws_deflate_trim(void)

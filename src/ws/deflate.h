@@ -70,6 +70,11 @@ struct ws_deflate *ws_deflate_new(const struct ws_deflate_terms *t)
     __attribute__((returns_nonnull));
 void ws_deflate_free(struct ws_deflate *d); /* NULL is fine */
 
+/* For another process: appends a map (proto/frozen.h), and makes the same again of one. NULL: it is
+ * none. */
+void ws_deflate_freeze(const struct ws_deflate *d, struct buf *out);
+struct ws_deflate *ws_deflate_thaw(str map);
+
 /* Restores a message of at most bytes_max bytes; *plain is good until the next call. ATR_ELIMIT or
  * ATR_ESYNTAX. */
 int ws_deflate_open(struct ws_deflate *d, str packed, uint32_t bytes_max, str *plain) MUST_CHECK;

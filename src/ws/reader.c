@@ -32,8 +32,7 @@ void ws_reader_drop(struct ws_conn *w)
     w->partial = NULL;
 }
 
-/* Room for `cap` bytes, with what `old` holds (NULL: nothing), which is freed. */
-static struct ws_partial *partial_of(struct ws_partial *old, size_t cap)
+struct ws_partial *ws_reader_partial(struct ws_partial *old, size_t cap)
 {
     uint8_t class;
     struct ws_partial *p = slab_alloc(sizeof *p + cap, &class);
@@ -60,7 +59,7 @@ static void reserve(struct ws_conn *w, size_t n)
         cap = need;
     if (p->frame_fin && cap > whole)
         cap = whole;
-    w->partial = partial_of(p, cap);
+    w->partial = ws_reader_partial(p, cap);
 }
 
 static void deliver(struct ws_conn *w, bool binary, uint8_t *data, size_t n)
@@ -144,7 +143,7 @@ static void begin_frame(struct ws_conn *w, const struct ws_frame *f)
     struct ws_partial *p;
 
     if (f->op != WS_CONT) {
-        w->partial = partial_of(NULL, 0);
+        w->partial = ws_reader_partial(NULL, 0);
         w->partial->op = f->op;
         if (w->deflate)
             w->deflate->gathering = f->rsv1;
@@ -225,15 +224,20 @@ static size_t on_control_frame(struct ws_conn *w, const struct ws_frame *f, uint
     return f->head + f->len;
 }
 
-/* How many bytes the message that comes in may have on the wire. What cannot be compressed grows a
- * little (RFC 1951 3.2.4: 5 bytes for each stored block). */
-static uint64_t incoming_max(const struct ws_conn *w, uint8_t first_byte)
+/* What cannot be compressed grows a little (RFC 1951 3.2.4: 5 bytes for each stored block). */
+uint64_t ws_reader_bytes_max(const struct ws_conn *w, bool compressed)
 {
     uint64_t max = w->message_bytes_max;
 
-    if (!w->deflate || !(w->partial ? w->deflate->gathering : first_byte & BIT_RSV1))
-        return max;
-    return max + max / 1024 + 64;
+    return compressed ? max + max / 1024 + 64 : max;
+}
+
+static uint64_t incoming_max(const struct ws_conn *w, uint8_t first_byte)
+{
+    bool compressed =
+        w->deflate && (w->partial ? w->deflate->gathering : (first_byte & BIT_RSV1) != 0);
+
+    return ws_reader_bytes_max(w, compressed);
 }
 
 /* Fragments count like messages, and so do pings: each costs as much. waits: it will be read once

@@ -157,7 +157,8 @@ void rig_close(struct rig *g)
     http_server_abort(&g->http);
     rig_settle(g);
     assert_int_equal(g->engine.sessions.count, 0);
-    assert_int_equal(g->engine.stats.opened, g->engine.stats.closed);
+    assert_int_equal(g->engine.stats.opened + g->engine.stats.thawed,
+                     g->engine.stats.closed + g->engine.stats.frozen);
     assert_int_equal(g->engine.stats.polling_open, 0);
     assert_int_equal(g->engine.stats.websocket_open, 0);
     eio_server_fini(&g->engine);

@@ -80,7 +80,7 @@ static void pass_on(struct loop_job *job)
         loop_defer(&f.site.loop, job);
         return;
     }
-    fd = stream_detach(f.moving, &f.bytes);
+    fd = stream_detach(f.moving, &f.bytes, NULL);
     f.moving = NULL;
     assert_true(fd >= 0);
     http_server_adopt_bytes(&f.other, fd, buf_str(&f.bytes), f.moves);
@@ -236,7 +236,7 @@ static void what_comes_back_is_answered(void **state)
     f.stay = true;
     client_say(&f.client, "GET /second HTTP/1.1\r\nHost: x\r\n\r\n");
     site_until(&f.site, f.moving);
-    fd = stream_detach(f.moving, &f.bytes);
+    fd = stream_detach(f.moving, &f.bytes, NULL);
     f.moving = NULL;
     http_server_adopt_bytes(&f.site.server, fd, buf_str(&f.bytes), 300);
     assert_int_equal(client_response(&f.client, "GET"), 200);

@@ -507,7 +507,7 @@ static void pass_on(struct pair *p, struct buf *unread)
     int fd;
 
     assert_int_equal(fcntl(p->stream->watch.fd, F_GETFD), FD_CLOEXEC);
-    fd = stream_detach(p->stream, unread);
+    fd = stream_detach(p->stream, unread, NULL);
     assert_true(fd >= 0);
     p->use = NULL;
     p->stream = stream_new(&loop, fd, &pair_events, p);
@@ -600,17 +600,51 @@ static void passing_on_counts_and_faults(void **state)
     pair_open(&p, 0);
     p.stream->counted = &open;
     stream_pause(p.stream);
-    int own = stream_detach(p.stream, &unread);
+    int own = stream_detach(p.stream, &unread, NULL);
     assert_int_equal(open, 1);
     close(own);
     p.stream = stream_new(&loop, fd, &pair_events, &p);
     stream_pause(p.stream);
-    assert_int_equal(stream_detach(p.stream, &unread), -EPERM);
+    assert_int_equal(stream_detach(p.stream, &unread, NULL), -EPERM);
     assert_int_equal(fcntl(fd, F_GETFD), -1);
     p.stream = NULL;
     pair_turn();
     assert_int_equal(p.closes, 0);
     pair_close(&p);
+}
+
+/* What the kernel does not take is given out, in order, also the rest of a message half written. */
+static void what_is_not_written_comes_along(void **state)
+{
+    enum { EACH = 3000, COUNT = 200 };
+    struct buf unread = { 0 }, unsent = { 0 }, heard = { 0 };
+    char piece[EACH];
+    struct pair p;
+    int fd;
+    (void)state;
+
+    pair_open(&p, 4096);
+    for (int i = 0; i < COUNT; i++) {
+        memset(piece, 'a' + i % 26, sizeof piece);
+        stream_write(p.stream, str_n(piece, sizeof piece));
+    }
+    pair_turn();
+    stream_pause(p.stream);
+    fd = stream_detach(p.stream, &unread, &unsent);
+    assert_true(fd >= 0);
+    assert_int_equal(stream_stats.queued_bytes, 0);
+    assert_in_range(unsent.len, 1, EACH * COUNT - 1);
+    buf_extend(&heard, EACH * COUNT);
+    heard.len = pair_hear(&p, heard.data, EACH * COUNT);
+    buf_add(&heard, buf_str(&unsent));
+    assert_int_equal(heard.len, EACH * COUNT);
+    for (size_t i = 0; i < heard.len; i++)
+        assert_int_equal(heard.data[i], 'a' + (int)(i / EACH) % 26);
+    p.stream = NULL;
+    close(fd);
+    pair_close(&p);
+    buf_free(&unsent);
+    buf_free(&heard);
 }
 
 /* --- Trouble --- */
