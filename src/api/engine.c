@@ -163,6 +163,7 @@ atr_engine *atr_engine_new(atr_app *app, atr_str options_json, const atr_engine_
     shapes_engine_options(&e->settings, &e->strings, &o);
     eio_server_init(&e->server, &app->loop, &o, &events, e);
     e->server.rates = &app->rates;
+    e->server.streams_open = &app->http.streams_open;
     engine_hooks_init(&e->hooks, app, &e->server);
     if (app->cluster)
         e->server.places = app->cluster->places;
@@ -244,6 +245,8 @@ static void add_stats(struct eio_stats *sum, const struct eio_stats *more)
 {
     sum->opened += more->opened;
     sum->closed += more->closed;
+    sum->frozen += more->frozen;
+    sum->thawed += more->thawed;
     sum->polling_open += more->polling_open;
     sum->websocket_open += more->websocket_open;
     sum->upgrades += more->upgrades;

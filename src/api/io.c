@@ -92,6 +92,7 @@ atr_io *atr_app_io(atr_app *app)
     options_of(io, &o);
     sio_server_init(&io->server, &app->loop, &o, &io_events, io);
     io->server.engine.rates = &app->rates;
+    io->server.engine.streams_open = &app->http.streams_open;
     engine_hooks_init(&io->hooks, app, &io->server.engine);
     app->io = io;
     if (app->cluster)

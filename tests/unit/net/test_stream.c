@@ -683,5 +683,6 @@ TEST_MAIN(PAIR_TEST(bytes_arrive), PAIR_TEST(unused_bytes_are_offered_again),
           PAIR_TEST(closing_twice_tells_once), PAIR_TEST(upgrade_hands_the_rest_over),
           PAIR_TEST(upgrade_to_one_that_closes), PAIR_TEST(no_byte_is_lost_in_passing),
           PAIR_TEST(passing_on_twice), PAIR_TEST(preloaded_bytes_come_first),
+          PAIR_TEST(what_is_not_written_comes_along),
           PAIR_TEST(passing_on_counts_and_faults),
           PAIR_TEST(unwatchable_descriptor_closes_from_the_loop))
