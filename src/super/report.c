@@ -74,6 +74,8 @@ static void write_own(const struct instance *i, struct buf *out)
     field_number(out, "memory_restarts", (int64_t)i->memory_restarts);
     field_number(out, "unready", (int64_t)i->unready);
     field_number(out, "reloads", (int64_t)i->reloads);
+    field_number(out, "watch_reloads", (int64_t)i->service->renewal.by_files);
+    field_number(out, "timed_reloads", (int64_t)i->service->renewal.by_time);
     field_number(out, "leaving", count_leaving(i));
     field_number(out, "successor", i->next ? i->next->pid : 0);
     field_number(out, "exit_signal", i->exit_signal);

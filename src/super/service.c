@@ -107,6 +107,7 @@ struct service *service_new(struct supervisor *sup, const struct spec *spec, str
     list_init(&s->listeners);
     s->board = -1;
     list_append(&sup->services, &s->in_supervisor);
+    renewal_init(&s->renewal, s);
     return s;
 }
 
@@ -115,6 +116,7 @@ void service_update(struct service *s, const struct spec *spec, str shell)
     if (spec) {
         spec_fini(&s->spec);
         spec_copy(&s->spec, spec);
+        renewal_read(&s->renewal);
     }
     if (shell.n) {
         mem_free(s->shell);
@@ -136,6 +138,7 @@ void service_free(struct service *s)
     struct list *at, *after;
 
     list_remove(&s->in_supervisor);
+    renewal_fini(&s->renewal);
     drop_board(s);
     list_each(at, after, &s->listeners)
     {
@@ -331,6 +334,7 @@ void service_write(const struct service *s, struct buf *out, bool running)
     buf_byte(out, ']');
     if (running) {
         field_bool(out, "removing", s->removing);
+        renewal_write(&s->renewal, out);
         field_key(out, "leaving");
         buf_byte(out, '[');
         for (struct list *at = s->processes.next; at != &s->processes; at = at->next) {
@@ -380,7 +384,9 @@ int service_read(struct supervisor *sup, str record, bool running, char *why)
         else if (i->wanted)
             instance_start(i);
     }
-    if (running)
+    if (running) {
+        renewal_adopt(&s->renewal, record);
         read_running(s, record);
+    }
     return 0;
 }

@@ -6,6 +6,7 @@
 #define SUPER_SERVICE_H
 
 #include "super/instance.h"
+#include "super/renewal.h"
 #include "super/spec.h"
 
 struct supervisor;
@@ -29,6 +30,7 @@ struct service {
     struct list processes; /* all of them, also those that leave */
     struct list listeners;
     int board; /* of its workers (cluster/board.h): made when first asked for; -1: none */
+    struct renewal renewal;
     bool removing;
 };
 

@@ -102,26 +102,33 @@ bool spec_flag_is_bool(str name)
                      (spec_rows[n].kind == SPEC_BOOL || spec_rows[n].kind == SPEC_WATCH));
 }
 
+/* A flag's text as JSON for its key. */
+static int write_flag(int n, str text, struct buf *json, char *why)
+{
+    enum spec_kind kind = n >= 0 && n < SPEC_KEY_COUNT ? spec_rows[n].kind : SPEC_TEXT;
+    bool truth = str_eq(text, STR("true")) || str_eq(text, STR("false"));
+    bool plain = ((kind == SPEC_BOOL || kind == SPEC_WATCH) && truth) ||
+                 (kind == SPEC_CODES && json_check(text, 2) == 0) ||
+                 (kind == SPEC_ENV && json_check(text, JSON_DEPTH) == 0);
+
+    if (plain)
+        buf_add(json, text);
+    else if (kind != SPEC_WATCH && kind != SPEC_NAMES)
+        json_write_string(json, text);
+    else if (spec_split(text, json) < 0) /* several paths in one flag */
+        return err_why(why, ATR_ESYNTAX, "a quote is not closed");
+    return 0;
+}
+
 int spec_set_flag(struct spec *s, str name, str text, char *why)
 {
     char room[64];
     str key = key_of_flag(name, room);
-    int n = spec_find(key);
-    bool bare = n >= 0 && n < SPEC_KEY_COUNT &&
-                (spec_rows[n].kind == SPEC_BOOL || spec_rows[n].kind == SPEC_WATCH) &&
-                (str_eq(text, STR("true")) || str_eq(text, STR("false")));
-    bool number =
-        n >= 0 && n < SPEC_KEY_COUNT && spec_rows[n].kind == SPEC_CODES && json_check(text, 2) == 0;
     struct buf json = { 0 };
-    int err;
+    int err = write_flag(spec_find(key), text, &json, why);
 
-    if (bare || number ||
-        (n >= 0 && n < SPEC_KEY_COUNT && spec_rows[n].kind == SPEC_ENV &&
-         json_check(text, JSON_DEPTH) == 0))
-        buf_add(&json, text);
-    else
-        json_write_string(&json, text);
-    err = spec_set(s, key, buf_str(&json), why);
+    if (err == 0)
+        err = spec_set(s, key, buf_str(&json), why);
     buf_free(&json);
     return err;
 }

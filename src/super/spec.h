@@ -73,8 +73,10 @@ enum spec_kind {
     X(log_max_size,              BYTES,     "10485760",             0,   INT64_MAX,  "size at which a log file is put aside; 0: never") \
     X(log_keep,                  COUNT,     "10",                   0,   1000,       "how many files put aside are kept, as FILE.1, FILE.2, ...") \
     X(disable_logs,              BOOL,      "false",                0,   0,          "write no log files") \
-    X(watch,                     WATCH,     "false",                0,   0,          "reload when files change: true (cwd) or a list of paths") \
-    X(ignore_watch,              NAMES,     "[]",                   0,   0,          "paths that are not watched")
+    X(watch,                     WATCH,     "false",                0,   0,          "reload an Atrium application, restart another program, when files change: true (cwd), a path, or a list of them; *, ? and ** may stand in them") \
+    X(ignore_watch,              NAMES,     "[]",                   0,   0,          "names (anywhere) or paths (from cwd) that are not watched, with *, ? and **; never watched are names that begin with a dot, node_modules, logs, SQLite files") \
+    X(watch_delay,               MS,        "200",                  0,   86400000,   "how long files must be quiet before that") \
+    X(cron_restart,              TEXT,      "\"\"",                 0,   100,        "reload (another program: restart) at times such as \"0 3 * * *\" (minute, hour, day, month, day of the week, local time), or every so long, such as \"12h\"")
 /* clang-format on */
 
 enum spec_key {

@@ -33,6 +33,7 @@ static const struct alias {
     { { STR_PARTS("combine_logs") }, SPEC_KEY_merge_logs },
     { { STR_PARTS("ignoreWatch") }, SPEC_KEY_ignore_watch },
     { { STR_PARTS("cmd") }, SPEC_KEY_script },
+    { { STR_PARTS("cron") }, SPEC_KEY_cron_restart },
 };
 
 /* Keys of PM2 that mean nothing here and do no harm: NULL; and those that would be missed. */
@@ -51,8 +52,6 @@ static const struct foreign {
     { { STR_PARTS("io") }, NULL },
     { { STR_PARTS("log_file") }, "give out_file and error_file the same name" },
     { { STR_PARTS("log") }, "give out_file and error_file the same name" },
-    { { STR_PARTS("cron_restart") }, "let cron or a systemd timer call \"atrium reload NAME\"" },
-    { { STR_PARTS("cron") }, "let cron or a systemd timer call \"atrium reload NAME\"" },
     { { STR_PARTS("uid") }, "run a supervisor as that user" },
     { { STR_PARTS("gid") }, "run a supervisor as that user" },
     { { STR_PARTS("user") }, "run a supervisor as that user" },
@@ -60,8 +59,7 @@ static const struct foreign {
     { { STR_PARTS("pid_file") }, "\"atrium pid NAME\" prints it" },
     { { STR_PARTS("pid") }, "\"atrium pid NAME\" prints it" },
     { { STR_PARTS("filter_env") }, "clear variables in the shell that starts it" },
-    { { STR_PARTS("watch_delay") }, "changes are gathered by themselves" },
-    { { STR_PARTS("watch_options") }, "see ignore_watch" },
+    { { STR_PARTS("watch_options") }, "see watch, ignore_watch and watch_delay" },
     { { STR_PARTS("post_update") }, "run the commands before \"atrium reload\"" },
     { { STR_PARTS("append_env_to_name") }, "write the name out" },
     { { STR_PARTS("name_prefix") }, "write the name out, or use namespace" },

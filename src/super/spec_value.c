@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "proto/json.h"
+#include "super/cron.h"
 #include "super/spec_parts.h"
 #include "super/units.h"
 
@@ -61,6 +62,10 @@ static int read_text(struct spec_reading *r)
                        r->key->name.p, r->key->max);
     if (r->key == &spec_rows[SPEC_KEY_log_type] && r->text.n && !str_eq(r->text, STR("json")))
         return wrong(r, ATR_ERANGE, "json");
+    if (r->key == &spec_rows[SPEC_KEY_cron_restart] && cron_parse(&(struct cron){ 0 }, r->text) < 0)
+        return wrong(r, ATR_ESYNTAX,
+                     "a time such as \"0 3 * * *\" (minute, hour, day of the month, month, day of "
+                     "the week) or an interval such as \"12h\" (at least 1s)");
     json_write_string(&r->normal, r->text);
     return 0;
 }

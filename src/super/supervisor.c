@@ -92,6 +92,7 @@ static void on_tick(struct timer *t)
         {
             process_tick(container_of(in, struct process, in_service), judge);
         }
+        renewal_tick(&service->renewal);
     }
     limit_log(s);
     loop_timer(&s->loop, t, TICK_MS);

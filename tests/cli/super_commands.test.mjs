@@ -158,8 +158,8 @@ test("start of what runs already, and other mistakes", withSuper(async (s) => {
   await s.fails(["start", "other.lua", "--max-memory-restart", "lots"], /"max_memory_restart" must be bytes, or a size such as "300M"/);
   s.write("e.json", { apps: [{ script: "other.lua" }, { script: "other.lua", max_restart: 3 }] });
   await s.fails(["start", "e.json"], /e\.json: apps\[1\]: unknown key "max_restart"; did you mean "max_restarts"/);
-  s.write("e.json", { apps: [{ script: "other.lua", cron_restart: "0 * * * *" }] });
-  await s.fails(["start", "e.json"], /"cron_restart" is a key of PM2 that Atrium does not have: .*atrium reload/);
+  s.write("e.json", { apps: [{ script: "other.lua", uid: "www" }] });
+  await s.fails(["start", "e.json"], /"uid" is a key of PM2 that Atrium does not have: .*supervisor/);
   s.write("e.json", { apps: [{ script: "other.lua" }, { script: "sub/other.lua" }] });
   s.write("sub/other.lua", "");
   await s.fails(["start", "e.json"], /two applications are called "other"/);

@@ -86,7 +86,8 @@ static void mistakes_are_named(void **state)
     refused("{\"instanzes\":2}", ATR_EUNKNOWN, "did you mean \"instances\"");
     refused("{\"exec_interpretr\":\"x\"}", ATR_EUNKNOWN, "did you mean \"exec_interpreter\"");
     refused("{\"zzzzzzzzzzzz\":2}", ATR_EUNKNOWN, "unknown key \"zzzzzzzzzzzz\"");
-    refused("{\"cron_restart\":\"* * * * *\"}", ATR_EUNKNOWN, "key of PM2");
+    refused("{\"uid\":\"www\"}", ATR_EUNKNOWN, "key of PM2");
+    refused("{\"cron_restart\":\"* * * *\"}", ATR_ESYNTAX, "minute, hour, day");
     refused("{\"instances\":\"many\"}", ATR_ESYNTAX, "\"instances\" must be");
     refused("{\"instances\":1001}", ATR_ERANGE, "between -1000 and 1000");
     refused("{\"port\":70000}", ATR_ERANGE, "between 0 and 65535");
