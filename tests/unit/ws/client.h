@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "ws/conn.h"
+#include "ws/handover.h"
 
 enum { FIN = 0x80, MESSAGE_MAX = 1 << 20 };
 
@@ -104,6 +105,19 @@ static inline void client_open(struct client *c, uint32_t message_max, int send_
         (void)setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
     c->fd = fds[1];
     ws_conn_open(&c->ws, stream_new(&loop, fds[0], &no_events, NULL), message_max, &client_events);
+}
+
+/* Another process goes on with the connection, as far as c->ws can tell. */
+static inline void client_hand_over(struct client *c)
+{
+    struct buf map = { 0 };
+    int fd;
+
+    assert_int_equal(ws_conn_freeze(&c->ws, &map, &fd), 0);
+    assert_null(c->ws.stream);
+    assert_null(c->ws.partial);
+    assert_int_equal(ws_conn_thaw(&c->ws, &loop, buf_str(&map), fd, &client_events), 0);
+    buf_free(&map);
 }
 
 static inline void turn(void)

@@ -23,6 +23,7 @@ struct peer {
     struct ws_deflate_terms t;
     z_stream out, in;
     struct buf plain;
+    bool moves; /* the connection is handed over, again and again */
 };
 
 static void peer_open(struct peer *p, const struct ws_deflate_terms *t, uint32_t message_max)
@@ -79,6 +80,8 @@ static void peer_say(struct peer *p, enum ws_op op, const void *data, size_t n, 
         ssize_t sent = send(p->c.fd, wire.data + at, wire.len - at, MSG_NOSIGNAL);
         at += sent > 0 ? (size_t)sent : 0;
         turn();
+        if (p->moves)
+            client_hand_over(&p->c);
     }
     buf_free(&packed);
     buf_free(&wire);
@@ -146,7 +149,7 @@ static void fill(uint8_t *p, size_t n, struct rng *r)
 }
 
 /* Messages of all sizes go through an echo, whole and in pieces, and come back as they were. */
-static void run_case(const struct ws_deflate_terms *t, size_t piece, struct rng *r)
+static void run_case(const struct ws_deflate_terms *t, size_t piece, struct rng *r, bool moves)
 {
     static const size_t sizes[] = { 0,    16,   64,    256,   1024,  4096,
                                     8192, 1000, 16384, 32768, 65536, 131072 };
@@ -155,6 +158,7 @@ static void run_case(const struct ws_deflate_terms *t, size_t piece, struct rng 
 
     peer_open(&p, t, MESSAGE_MAX);
     p.c.on_message = echo;
+    p.moves = moves;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int again = 0; again < 3; again++) {
             enum ws_op op = i % 2 ? WS_TEXT : WS_BINARY;
@@ -174,12 +178,11 @@ static void run_case(const struct ws_deflate_terms *t, size_t piece, struct rng 
 }
 
 /* Group 13: each side with and without its context, windows large and small; group 12: pieces. */
-static void all_terms_and_sizes(void **state)
+static void run_all(bool moves)
 {
     static const uint8_t bits[] = { 9, 12, 15 };
     static const size_t pieces[] = { 256, 4096, SIZE_MAX / 2 };
     struct rng r = { 7 };
-    (void)state;
 
     for (int contexts = 0; contexts < 4; contexts++)
         for (size_t b = 0; b < 3; b++) {
@@ -188,8 +191,21 @@ static void all_terms_and_sizes(void **state)
             t.client_no_context_takeover = contexts & 2;
             t.server_bits = bits[b];
             t.client_bits = bits[2 - b];
-            run_case(&t, pieces[(b + (size_t)contexts) % 3], &r);
+            run_case(&t, pieces[(b + (size_t)contexts) % 3], &r, moves);
         }
+}
+
+static void all_terms_and_sizes(void **state)
+{
+    (void)state;
+    run_all(false);
+}
+
+/* In the middle of messages and between them: both windows go along. */
+static void all_of_it_while_handed_over(void **state)
+{
+    (void)state;
+    run_all(true);
 }
 
 static void a_window_of_256_bytes_is_read(void **state)
@@ -199,7 +215,8 @@ static void a_window_of_256_bytes_is_read(void **state)
     (void)state;
 
     t.client_bits = 8;
-    run_case(&t, 1000, &r);
+    run_case(&t, 1000, &r, false);
+    run_case(&t, 1000, &r, true);
 }
 
 /* The second of two equal messages is a reference to the first, in both directions. */
@@ -512,9 +529,10 @@ static void noise_is_survived(void **state)
     }
 }
 
-TEST_MAIN(CLIENT_TEST(all_terms_and_sizes), CLIENT_TEST(a_window_of_256_bytes_is_read),
-          CLIENT_TEST(contexts_are_carried_over), CLIENT_TEST(memory_follows_what_was_said),
-          CLIENT_TEST(short_messages_go_plain), CLIENT_TEST(a_broadcast_is_compressed_once),
+TEST_MAIN(CLIENT_TEST(all_terms_and_sizes), CLIENT_TEST(all_of_it_while_handed_over),
+          CLIENT_TEST(a_window_of_256_bytes_is_read), CLIENT_TEST(contexts_are_carried_over),
+          CLIENT_TEST(memory_follows_what_was_said), CLIENT_TEST(short_messages_go_plain),
+          CLIENT_TEST(a_broadcast_is_compressed_once),
           CLIENT_TEST(what_does_not_shrink_is_sent_as_it_is), CLIENT_TEST(rsv1_has_its_place),
           CLIENT_TEST(without_the_extension_rsv1_is_a_breach),
           CLIENT_TEST(control_frames_may_come_between),
