@@ -23,15 +23,17 @@ static const struct letter {
     char letter;
     const char *name;
 } letters[] = {
-    { 'i', "instances" }, { 'n', "name" },       { 'o', "output" }, { 'e', "error" },
-    { 'w', "watch" },     { 'f', "follow" },     { 's', "silent" }, { 'c', "cron" },
-    { 'l', "log" },       { 'u', "update-env" }, { 'h', "help" },
+    { 'i', "instances" },    { 'n', "name" },       { 'o', "output" }, { 'e', "error" },
+    { 'w', "watch" },        { 'f', "follow" },     { 's', "silent" }, { 'c', "cron" },
+    { 'l', "log" },          { 'a', "update-env" }, { 'h', "help" },   { 'u', "username" },
+    { 'k', "kill-timeout" }, { 'p', "pid" },
 };
 
 /* Flags of commands that take no value. */
-static const char *const bare[] = { "no-daemon", "update-env", "json",      "raw",     "follow",
-                                    "nostream",  "silent",     "err",       "out",     "force",
-                                    "timestamp", "highlight",  "no-stream", "no-color" };
+static const char *const bare[] = { "no-daemon", "update-env", "json",      "raw",      "follow",
+                                    "nostream",  "silent",     "err",       "out",      "force",
+                                    "timestamp", "highlight",  "no-stream", "no-color", "service",
+                                    "user",      "help" };
 
 static bool is_bare(const struct cli *c, str name)
 {

@@ -96,7 +96,7 @@ static int start_here(const struct cli *c, struct buf *request)
 {
     buf_byte(request, '}');
     buf_byte(request, 0);
-    return supervisor_run(&c->home, true, (const char *)request->data);
+    return supervisor_run(&c->home, SUPERVISOR_FOREGROUND, (const char *)request->data);
 }
 
 int cli_start(const struct cli *c)

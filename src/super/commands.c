@@ -12,7 +12,9 @@
 #include "super/cli.h"
 #include "super/client.h"
 #include "super/fields.h"
+#include "super/foreign.h"
 #include "super/logger.h"
+#include "super/startup.h"
 #include "super/supervisor.h"
 #include "super/table.h"
 #include "super/tail.h"
@@ -369,7 +371,9 @@ static int run_keys(const struct cli *c)
 
 static int run_supervisor(const struct cli *c)
 {
-    return supervisor_run(&c->home, false, NULL);
+    return cli_flag(c, "service")
+               ? supervisor_run(&c->home, SUPERVISOR_SERVICE, "{\"v\":1,\"command\":\"resurrect\"}")
+               : supervisor_run(&c->home, SUPERVISOR_DAEMON, NULL);
 }
 
 static int run_logger(const struct cli *c)
@@ -411,6 +415,10 @@ static const struct command {
     { "reopen reloadLogs", run_reopen, "reopen   open log files again, as on SIGUSR1" },
     { "save dump", run_save, "save   remember what runs" },
     { "resurrect", run_resurrect, "resurrect   start what was saved" },
+    { "startup", startup_run,
+      "startup [--user] [-u NAME]   a unit of systemd: start what was saved when the machine "
+      "starts" },
+    { "unstartup", startup_run, "unstartup [--user] [-u NAME]   remove it" },
     { "ping", run_ping, "ping   whether a supervisor runs" },
     { "kill", run_kill, "kill   stop everything, the supervisor too" },
     { "keys", run_keys, "keys   the keys of a file of applications, as docs/supervisor-keys.md" },
@@ -433,7 +441,30 @@ static const struct command *find(const char *name)
 
 bool super_knows(const char *name)
 {
-    return find(name) != NULL;
+    return find(name) || foreign_instead(name);
+}
+
+static int print_help(const struct command *command)
+{
+    str rest = str_of(command->names), name;
+
+    (void)str_cut(&rest, ' ', &name);
+    if (command->help)
+        printf("atrium %s\n", command->help);
+    else
+        printf("atrium %.*s   see docs/supervisor.md\n", STR_ARG(name));
+    if (rest.p)
+        printf("Other names: %.*s\n", STR_ARG(rest));
+    return 0;
+}
+
+static int refuse_foreign(const char *name)
+{
+    char why[ATR_WHY_MAX];
+
+    (void)err_why(why, 0, "%s is a command of PM2 that Atrium does not have: %s", name,
+                  foreign_instead(name));
+    return cli_fail(why);
 }
 
 int super_command(int argc, char **argv, const struct super_outside *outside)
@@ -441,8 +472,11 @@ int super_command(int argc, char **argv, const struct super_outside *outside)
     const struct command *command = find(argv[0]);
     struct cli c = { .outside = outside };
     char why[ATR_WHY_MAX] = "";
-    str name, rest = str_of(command->names);
     int status;
+
+    if (!command)
+        return refuse_foreign(argv[0]);
+    str name, rest = str_of(command->names);
 
     (void)str_cut(&rest, ' ', &name);
     char *own = str_dup(name);
@@ -450,7 +484,10 @@ int super_command(int argc, char **argv, const struct super_outside *outside)
     if (cli_parse(&c, argc, argv, why) < 0) {
         fprintf(stderr, "atrium: %s\n", why);
         status = STATUS_USAGE;
-    } else if (strcmp(own, "logger") && home_open(&c.home, why) < 0) {
+    } else if (cli_flag(&c, "help")) {
+        status = print_help(command);
+    } else if (command->run != run_logger && command->run != startup_run &&
+               home_open(&c.home, why) < 0) {
         status = cli_fail(why);
     } else {
         status = command->run(&c);

@@ -28,6 +28,7 @@
 #include "super/state.h"
 
 enum { TICK_MS = 1000, STALL_MS = 3000, LOG_BYTES_MAX = 10 << 20, LAST_LINES_MS = 2000 };
+enum { TAKE_OVER_MS = 10000, TAKE_OVER_LOOK_MS = 20 };
 
 /* --- Its own log: super.log, or standard error in the foreground --- */
 
@@ -129,6 +130,17 @@ static void look_for_end(struct supervisor *s)
         loop_stop(&s->loop);
 }
 
+static bool all_settled(const struct supervisor *s)
+{
+    for (struct list *at = s->services.next; at != &s->services; at = at->next) {
+        const struct service *service = container_of(at, struct service, in_supervisor);
+        for (struct list *in = service->instances.next; in != &service->instances; in = in->next)
+            if (!instance_settled(container_of(in, struct instance, in_service)))
+                return false;
+    }
+    return true;
+}
+
 /* What follows from changes of this iteration, once. */
 static void settle(struct loop_job *job)
 {
@@ -139,6 +151,8 @@ static void settle(struct loop_job *job)
         s->saves_failed++;
         log_event(LOG_ERROR, "state-not-saved", "%s", why);
     }
+    if (!s->notify.ready && all_settled(s))
+        notify_ready(&s->notify);
     look_for_end(s);
 }
 
@@ -153,6 +167,7 @@ void supervisor_end(struct supervisor *s)
     struct list *at, *after, *in, *next;
 
     s->ending = true;
+    notify_stopping(&s->notify);
     list_each(at, after, &s->services)
     {
         struct service *service = container_of(at, struct service, in_supervisor);
@@ -198,6 +213,7 @@ static void leave(struct supervisor *s)
     if (state_save(s, why) < 0)
         log_event(LOG_ERROR, "state-not-saved", "%s", why);
     log_event(LOG_INFO, "supervisor-left", "pid=%d", (int)getpid());
+    notify_stopping(&s->notify);
     _exit(0);
 }
 
@@ -269,6 +285,29 @@ int supervisor_lock(const struct home *h, char *why)
     return fd;
 }
 
+/* Instead of one that runs: it is told to leave its applications alone, and they are adopted. */
+static int take_over(const struct home *h, char *why)
+{
+    const struct timespec pause = { .tv_nsec = TAKE_OVER_LOOK_MS * 1000000 };
+    uint64_t deadline = clock_mono_ms() + TAKE_OVER_MS;
+    char path[HOME_PATH_MAX];
+    struct buf text = { 0 };
+    uint64_t pid = 0;
+    int lock = supervisor_lock(h, why);
+
+    if (lock != ATR_EEXISTS)
+        return lock;
+    if (home_read(home_file(h, "super.pid", path), &text) == 0 &&
+        str_to_u64(str_n(text.data, text.len ? text.len - 1 : 0), INT32_MAX, &pid) == 0 && pid > 1)
+        (void)kill((pid_t)pid, SIGQUIT);
+    buf_free(&text);
+    while (lock == ATR_EEXISTS && clock_mono_ms() < deadline) {
+        (void)nanosleep(&pause, NULL);
+        lock = supervisor_lock(h, why);
+    }
+    return lock;
+}
+
 /* Sockets of processes that are no more; those that live answer. Pipes that nobody told of. And
  * folders of workers' sockets, when there are no workers. */
 static void remove_stale(struct supervisor *s)
@@ -311,6 +350,7 @@ static int open_all(struct supervisor *s, char *why)
     s->started_wall_ms = clock_wall_ms();
     if ((err = loop_init(&s->loop)) < 0 || (err = watch_signals(s)) < 0)
         return err_why(why, err, "cannot start: %s", err_text(err));
+    notify_open(&s->notify, &s->loop);
     logs_init(&s->logs, s);
     if ((err = control_open(&s->control, s, why)) < 0)
         return err;
@@ -341,6 +381,7 @@ static void close_all(struct supervisor *s)
     finish_logs(s);
     control_close(&s->control);
     logs_close(&s->logs);
+    notify_close(&s->notify);
     loop_timer_stop(&s->loop, &s->tick);
     list_remove(&s->settle.link);
     list_remove(&s->control.look.link);
@@ -359,11 +400,16 @@ static void close_all(struct supervisor *s)
     (void)unlink(home_file(&s->home, "run/state.json", path));
 }
 
-int supervisor_run(const struct home *home, bool foreground, const char *request)
+int supervisor_run(const struct home *home, enum supervisor_mode mode, const char *request)
 {
+    bool foreground = mode == SUPERVISOR_FOREGROUND, service = mode == SUPERVISOR_SERVICE;
     struct supervisor s = { .home = *home, .foreground = foreground };
     char why[ATR_WHY_MAX] = "";
-    int lock = supervisor_lock(home, why);
+    int lock = service ? take_over(home, why) : supervisor_lock(home, why);
+
+    /* One that was here since the machine started has left what runs, not what was saved. */
+    if (service && state_exists(home))
+        request = NULL;
 
     if (lock < 0) {
         fprintf(stderr, "atrium: %s\n", why);
@@ -380,7 +426,7 @@ int supervisor_run(const struct home *home, bool foreground, const char *request
               home->path, (unsigned long long)s.adopted);
     if (request)
         control_do(&s.control, str_of(request));
-    bool refused = request && list_empty(&s.services); /* said already */
+    bool refused = foreground && request && list_empty(&s.services); /* said already */
     int err = refused ? -1 : loop_run(&s.loop);
     close_all(&s);
     log_event(LOG_INFO, "supervisor-ended", "pid=%d", (int)getpid());

@@ -15,10 +15,18 @@
 #include "super/control.h"
 #include "super/home.h"
 #include "super/logs.h"
+#include "super/notify.h"
 
 enum {
     SUPER_PROTOCOL = 1,  /* of the control socket */
     SUPER_EXIT_TAKEN = 3 /* the status of a supervisor that found another one */
+};
+
+enum supervisor_mode {
+    SUPERVISOR_DAEMON,
+    SUPERVISOR_FOREGROUND, /* --no-daemon: logs to our own output, and ends with the last one */
+    SUPERVISOR_SERVICE     /* of a service manager: takes over from another one, and at first starts
+                              what was saved */
 };
 
 struct supervisor {
@@ -31,6 +39,7 @@ struct supervisor {
     uint64_t ticked_ms;     /* when it last did */
     struct loop_job settle; /* queued when the state file is out of date */
     struct watch signals;
+    struct notify notify;
     uint32_t next_id; /* of the next instance */
     int64_t started_wall_ms;
     bool foreground; /* --no-daemon */
@@ -43,8 +52,8 @@ struct supervisor {
 int supervisor_lock(const struct home *home, char *why);
 
 /* Runs until it is told to end; the exit status. request (JSON of a control message, or NULL) is
- * what to do first, with --no-daemon. */
-int supervisor_run(const struct home *home, bool foreground, const char *request);
+ * what to do first. */
+int supervisor_run(const struct home *home, enum supervisor_mode mode, const char *request);
 
 /* Something changed that the state file tells. */
 void supervisor_changed(struct supervisor *s);
