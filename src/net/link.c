@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -202,7 +203,7 @@ static void deliver(struct link *l, str data)
     l->events->on_message(l, data, fds, n);
 }
 
-/* One packet lies in the loop's buffer. Returns 0 or why the link cannot go on. */
+/* One packet has come. Returns 0 or why the link cannot go on. */
 static int take_packet(struct link *l, uint8_t more, const uint8_t *p, size_t n)
 {
     if (more > 1)
@@ -223,7 +224,8 @@ static int take_packet(struct link *l, uint8_t more, const uint8_t *p, size_t n)
     return 0;
 }
 
-static void read_packets(struct link *l)
+/* into: LOOP_READ_BYTES of memory. */
+static void read_packets(struct link *l, uint8_t *into)
 {
     static_assert((int)LINK_PACKET_BYTES <= (int)LOOP_READ_BYTES,
                   "a packet fits into the loop's buffer");
@@ -234,7 +236,7 @@ static void read_packets(struct link *l)
     uint8_t first;
 
     for (int i = 0; i < READ_BATCH && !l->closing; i++) {
-        struct iovec parts[2] = { { &first, 1 }, { l->loop->read_buffer, LOOP_READ_BYTES } };
+        struct iovec parts[2] = { { &first, 1 }, { into, LOOP_READ_BYTES } };
         struct msghdr m = { .msg_iov = parts,
                             .msg_iovlen = 2,
                             .msg_control = control.room,
@@ -251,7 +253,7 @@ static void read_packets(struct link *l)
             return;
         }
         if ((err = take_descriptors(l, &m)) < 0 ||
-            (err = take_packet(l, first, l->loop->read_buffer, (size_t)n - 1)) < 0)
+            (err = take_packet(l, first, into, (size_t)n - 1)) < 0)
             link_close(l, err);
     }
 }
@@ -263,7 +265,20 @@ static void on_events(struct watch *w, uint32_t events)
     if (events & EPOLLOUT)
         write_queue(l);
     if (!l->closing && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-        read_packets(l);
+        read_packets(l, l->loop->read_buffer);
+}
+
+bool link_wait(struct link *l, int timeout_ms)
+{
+    struct pollfd p = { .fd = l->watch.fd, .events = POLLIN };
+    uint8_t *own;
+
+    if (l->closing || poll(&p, 1, timeout_ms) <= 0)
+        return false;
+    own = mem_alloc(LOOP_READ_BYTES);
+    read_packets(l, own);
+    mem_free(own);
+    return true;
 }
 
 /* --- Life --- */

@@ -72,6 +72,11 @@ int link_pair(int fds[2]) MUST_CHECK;
  * nothing was sent then. */
 int link_send(struct link *l, str data, const int *fds, size_t fd_count);
 
+/* Waits for at most so long and takes what has come, outside of the loop's turn and on its own
+ * memory: for who cannot go on without, in whatever callback. Returns whether there was anything
+ * (the link may be closed by now). */
+bool link_wait(struct link *l, int timeout_ms);
+
 /* Closes now; what is queued is lost. A no-op when closed already. */
 void link_close(struct link *l, int err);
 

@@ -130,6 +130,22 @@ static void test_messages_both_ways(void **state)
 }
 
 /* Sizes around the packet's, and one of many packets. */
+/* The loop's buffer may be in use by whoever waits. */
+static void test_waiting_outside_of_the_loop(void **state)
+{
+    (void)state;
+    memset(loop.read_buffer, 'x', 16);
+    assert_false(link_wait(b.link, 0));
+    assert_int_equal(link_send(a.link, STR("one"), NULL, 0), 0);
+    assert_int_equal(link_send(a.link, STR("two"), NULL, 0), 0);
+    assert_true(link_wait(b.link, 1000));
+    assert_str(buf_str(&b.heard), "one|two|");
+    assert_memory_equal(loop.read_buffer, "xxxxxxxxxxxxxxxx", 16);
+    link_close(a.link, 0);
+    assert_true(link_wait(b.link, 1000));
+    assert_int_equal(b.closed, ATR_ECLOSED);
+}
+
 static void test_large_messages_come_whole(void **state)
 {
     static const size_t sizes[] = { LINK_PACKET_BYTES - 1, LINK_PACKET_BYTES, LINK_PACKET_BYTES + 1,
@@ -318,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_messages_both_ways, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_waiting_outside_of_the_loop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_messages_come_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_descriptors_travel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_queue_refuses_and_holds, set_up, tear_down),
