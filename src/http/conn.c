@@ -375,7 +375,16 @@ struct http_conn *http_conn_new(struct http_server *s, int fd, struct tls_contex
     return c;
 }
 
-/* --- Upgrades --- */
+/* --- Upgrades, and leaving for elsewhere --- */
+
+struct stream *http_conn_let_go(struct http_conn *c)
+{
+    struct stream *s = c->stream;
+
+    ASSERT(!c->request);
+    leave(c);
+    return s;
+}
 
 struct stream *http_conn_release(struct http_conn *c)
 {

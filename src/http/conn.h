@@ -45,6 +45,9 @@ bool http_server_accepts(struct http_server *s, int fd, bool secure);
  * answered. */
 struct stream *http_conn_release(struct http_conn *c);
 
+/* The same between requests: the stream is the caller's. */
+struct stream *http_conn_let_go(struct http_conn *c);
+
 /* Decides whether the connection outlives the answer that is about to be sent; called once per
  * request, before its head is written. */
 bool http_conn_keep(struct http_conn *c, bool want_close);

@@ -8,6 +8,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <unistd.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/conn.h"
@@ -34,6 +36,42 @@ struct stream *http_hand_over(struct http_request *r, struct buf *head)
     stream_pause(s);
     c->server->stats.handed_over++;
     return s;
+}
+
+/* Between requests, and nothing of the next one or of the last answer is here. */
+static bool is_at_rest(const struct http_conn *c)
+{
+    const struct stream *s = c->stream;
+
+    return c->state == HTTP_IDLE && !c->busy && !c->origin && !s->secure && !s->kept && !s->fault &&
+           !s->ended && !s->ending && !s->closing && !stream_has_queue(s);
+}
+
+size_t http_server_release_idle(struct http_server *s, bool (*take)(void *user, int fd), void *user)
+{
+    struct list *at, *after;
+    struct buf none = { 0 };
+    struct stream *stream;
+    size_t released = 0;
+    int fd;
+
+    list_each(at, after, &s->conns)
+    {
+        struct http_conn *c = container_of(at, struct http_conn, link);
+
+        if (!is_at_rest(c))
+            continue;
+        if (!take(user, c->stream->watch.fd))
+            break;
+        s->stats.handed_over++;
+        released++;
+        stream = http_conn_let_go(c);
+        stream_pause(stream);
+        if ((fd = stream_detach(stream, &none, NULL)) >= 0)
+            close(fd);
+    }
+    buf_free(&none);
+    return released;
 }
 
 void http_server_adopt_bytes(struct http_server *s, int fd, str bytes, unsigned moves)

@@ -128,13 +128,18 @@ void http_server_take(struct http_server *s, int fd, struct tls_context *tls)
         (void)http_conn_new(s, fd, tls);
 }
 
+void http_server_stop_accepting(struct http_server *s)
+{
+    listener_close(&s->listener);
+    listener_close(&s->tls_listener);
+}
+
 void http_server_close(struct http_server *s)
 {
     struct list *node, *after;
 
     s->closing = true;
-    listener_close(&s->listener);
-    listener_close(&s->tls_listener);
+    http_server_stop_accepting(s);
     list_each(node, after, &s->conns)
     {
         struct http_conn *c = container_of(node, struct http_conn, link);

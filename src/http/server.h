@@ -147,6 +147,8 @@ void http_server_adopt_tls(struct http_server *s, int fd, struct tls_context *tl
  * Also while closing. */
 void http_server_take(struct http_server *s, int fd, struct tls_context *tls);
 /* Stops listening, lets running requests finish, closes idle connections. */
+/* Accepts nobody any more; who is here is served as before. */
+void http_server_stop_accepting(struct http_server *s);
 void http_server_close(struct http_server *s);
 /* Closes everything at once; requests that wait for an answer are aborted. */
 void http_server_abort(struct http_server *s);
@@ -217,6 +219,11 @@ struct stream *http_hand_over(struct http_request *r, struct buf *head);
 bool http_may_hand_over(const struct http_request *r);
 /* How often r's connection has been passed on before. */
 unsigned http_moves(const struct http_request *r);
+/* Gives away the plain connections that are between requests: take gets the descriptor of each, to
+ * duplicate; false: it could not, and keeps it here, with those that follow. Returns how many have
+ * gone. */
+size_t http_server_release_idle(struct http_server *s, bool (*take)(void *user, int fd),
+                                void *user);
 /* Takes a connection that was handed over elsewhere, with what was read of it. Its first request
  * has `arrived`. Also while closing: who waits for its answer is still being served. */
 void http_server_adopt_bytes(struct http_server *s, int fd, str bytes, unsigned moves);

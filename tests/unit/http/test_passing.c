@@ -227,6 +227,36 @@ static void a_client_that_leaves_while_it_moves(void **state)
     assert_null(f.moving);
 }
 
+static bool take_idle(void *user, int fd)
+{
+    int *left = user;
+
+    if (*left == 0)
+        return false;
+    --*left;
+    http_server_take(&f.other, dup(fd), NULL);
+    return true;
+}
+
+static void connections_at_rest_are_given_away(void **state)
+{
+    int left = 0;
+
+    (void)state;
+    client_say(&f.client, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHo");
+    expect("first /a ");
+    assert_int_equal(http_server_release_idle(&f.site.server, take_idle, &left), 0);
+    left = 1; /* but half a request has come */
+    assert_int_equal(http_server_release_idle(&f.site.server, take_idle, &left), 0);
+    client_say(&f.client, "st: x\r\n\r\n");
+    expect("first /b ");
+    client_send(&f.client, STR("GET /second/c HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_int_equal(http_server_release_idle(&f.site.server, take_idle, &left), 1);
+    expect("second /second/c ");
+    assert_int_equal(f.site.server.stats.connections_open, 0);
+    assert_int_equal(f.site.server.streams_open, 0);
+}
+
 /* Nobody takes it: it comes back, and is answered here. */
 static void what_comes_back_is_answered(void **state)
 {
@@ -430,6 +460,7 @@ static void an_answer_says_that_the_connection_ends(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test_setup_teardown(a_request_is_answered_elsewhere, setup, teardown),
+          cmocka_unit_test_setup_teardown(connections_at_rest_are_given_away, setup, teardown),
           cmocka_unit_test_setup_teardown(cut_everywhere, setup, teardown),
           cmocka_unit_test_setup_teardown(pipelined_behind_what_is_answered_here, setup, teardown),
           cmocka_unit_test_setup_teardown(a_client_that_leaves_while_it_moves, setup, teardown),
