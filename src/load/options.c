@@ -25,6 +25,8 @@ static const struct number_option {
     { "size", offsetof(struct load_options, size), 1, 1 << 24, "bytes of payload (32)" },
     { "in-flight", offsetof(struct load_options, in_flight), 1, 4096,
       "unanswered messages per sender (1)" },
+    { "think", offsetof(struct load_options, think_ms), 0, 3600000,
+      "ms between an answer and the next message (0); echo, one in flight" },
     { "stalled", offsetof(struct load_options, stalled), 0, 99,
       "per cent of the connections that do not read (0); broadcast only" },
     { "warmup", offsetof(struct load_options, warmup_ms), 0, 3600000,
@@ -149,6 +151,13 @@ static int check_stalled(const struct load_options *o, char *why)
     return 0;
 }
 
+static int check_think(const struct load_options *o, char *why)
+{
+    if (o->think_ms && (strcmp(o->scenario, "echo") != 0 || o->in_flight != 1))
+        return err_why(why, ATR_ESTATE, "--think goes with the scenario echo, one in flight");
+    return 0;
+}
+
 int load_options_parse(struct load_options *o, int argc, char **argv, char *why)
 {
     int err;
@@ -186,5 +195,7 @@ int load_options_parse(struct load_options *o, int argc, char **argv, char *why)
         return err_why(why, ATR_ESYNTAX,
                        "a scenario and a URL are needed; see atrium bench --help");
     default_path(o);
+    if ((err = check_think(o, why)) < 0)
+        return err;
     return check_stalled(o, why);
 }

@@ -20,6 +20,7 @@ struct load_options {
     uint32_t connections; /* 100 */
     uint32_t size;        /* bytes of payload, 32 */
     uint32_t in_flight;   /* unanswered messages per sender, 1 */
+    uint32_t think_ms;    /* between an answer and the next message of an echo, 0 */
     uint32_t stalled;     /* per cent of the connections of a broadcast that do not read, 0 */
     uint32_t warmup_ms;   /* 1000: not counted */
     uint32_t duration_ms; /* 5000 */

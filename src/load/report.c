@@ -43,6 +43,8 @@ static void print_json(const struct load_run *r, const struct figures *f)
         histogram_at(&r->latency, 0.999), r->latency.max);
     if (r->stalled)
         buf_format(&out, ",\"stalled\":%u,\"stalledLost\":%u", r->stalled, r->stalled_lost);
+    if (o->think_ms)
+        buf_format(&out, ",\"stuck\":%u", r->stuck);
     if (o->pid)
         buf_format(&out,
                    ",\"server\":{\"cpuSeconds\":%.4f,\"messagesPerCpuSecond\":%.0f,"
@@ -74,6 +76,8 @@ static void print_text(const struct load_run *r, const struct figures *f)
     if (r->stalled)
         printf("  %u of the connections did not read; the server cut %u of them off\n", r->stalled,
                r->stalled_lost);
+    if (r->stuck)
+        printf("  %u connections have waited for an answer for more than 2 s\n", r->stuck);
     if (o->pid)
         printf("  server: %.2f CPU-seconds, %.0f messages per CPU-second, %.1f MB private, %" PRId64
                " bytes per connection\n",

@@ -61,6 +61,8 @@ static void on_phase_end(struct timer *t)
     } else {
         r->ended_us = clock_mono_us();
         read_usage(r, &r->after);
+        if (r->options->think_ms)
+            r->stuck = load_echo_stuck(r);
         r->phase = LOAD_DONE;
         loop_stop(&r->loop);
     }
@@ -167,11 +169,13 @@ int load_run(struct load_run *r, const struct load_options *o)
     r->loop.no_burst = true; /* clients write one by one, each for itself */
     r->clients = mem_zalloc(o->connections * sizeof *r->clients);
     r->sent_us = mem_zalloc((size_t)o->connections * o->in_flight * sizeof *r->sent_us);
+    r->rest.queue = mem_zalloc(o->connections * sizeof *r->rest.queue);
     r->round_left = mem_zalloc(o->in_flight * sizeof *r->round_left);
     load_wire_init(&r->wire, &r->loop, o, &events);
     loop_job_init(&r->open_more, open_more);
     timer_init(&r->phase_end, on_phase_end);
     timer_init(&r->tick, on_tick);
+    timer_init(&r->rest.timer, load_on_rested);
     loop_timer(&r->loop, &r->phase_end, OPENING_MAX_MS);
     if (o->progress)
         loop_timer(&r->loop, &r->tick, 1000);
@@ -181,11 +185,13 @@ int load_run(struct load_run *r, const struct load_options *o)
         err = loop_run(&r->loop);
     loop_timer_stop(&r->loop, &r->tick);
     loop_timer_stop(&r->loop, &r->phase_end);
+    loop_timer_stop(&r->loop, &r->rest.timer);
     close_all(r);
     load_wire_fini(&r->wire);
     loop_fini(&r->loop);
     mem_free(r->clients);
     mem_free(r->sent_us);
+    mem_free(r->rest.queue);
     mem_free(r->round_left);
     return err < 0 ? err : *r->why ? ATR_ECLOSED : 0;
 }

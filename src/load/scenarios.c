@@ -15,9 +15,68 @@ static void echo_send(struct load_run *r, struct load_client *c, uint32_t count,
     }
 }
 
+/* --- resting, with --think --- */
+
+enum { STUCK_MS = 2000 };
+
+static void rest_until(struct load_run *r, struct load_client *c, uint64_t due_ms)
+{
+    struct load_rest *q = &r->rest;
+    uint32_t at = (q->first + q->count++) % r->options->connections;
+
+    q->queue[at] = (struct load_resting){ due_ms, c };
+    if (q->count == 1)
+        loop_timer(&r->loop, &q->timer, due_ms > r->loop.now_ms ? due_ms - r->loop.now_ms : 0);
+}
+
+void load_on_rested(struct timer *t)
+{
+    struct load_run *r = container_of(t, struct load_run, rest.timer);
+    struct load_rest *q = &r->rest;
+    uint64_t now_ms = r->loop.now_ms, now_us = clock_mono_us();
+
+    while (q->count && q->queue[q->first].due_ms <= now_ms) {
+        struct load_client *c = q->queue[q->first].client;
+
+        q->first = (q->first + 1) % r->options->connections;
+        q->count--;
+        echo_send(r, c, 1, now_us);
+    }
+    if (q->count)
+        loop_timer(&r->loop, t, q->queue[q->first].due_ms - now_ms);
+}
+
+uint32_t load_echo_stuck(const struct load_run *r)
+{
+    uint64_t now_us = clock_mono_us();
+    uint32_t stuck = 0;
+
+    for (uint32_t i = 0; i < r->options->connections; i++) {
+        const struct load_client *c = &r->clients[i];
+        stuck += c->sent != c->received && now_us - c->sent_us[0] > STUCK_MS * 1000;
+    }
+    return stuck;
+}
+
+/* Evenly over the first pause, so that they do not all speak at once. */
+static void echo_start_resting(struct load_run *r)
+{
+    uint64_t pause = r->options->think_ms, count = r->options->connections;
+
+    for (uint32_t i = 0; i < count; i++) {
+        r->clients[i].received = 0;
+        rest_until(r, &r->clients[i], r->loop.now_ms + pause * i / count);
+    }
+}
+
 static void echo_start(struct load_run *r)
 {
     uint64_t now_us = clock_mono_us();
+
+    if (r->options->think_ms) {
+        echo_start_resting(r);
+        return;
+    }
 
     for (uint32_t i = 0; i < r->options->connections; i++) {
         r->clients[i].received = 0;
@@ -36,7 +95,10 @@ static void echo_messages(struct load_run *r, struct load_client *c, uint32_t co
     for (uint32_t i = c->received - count; i != c->received; i++)
         histogram_add(&r->latency, now_us - c->sent_us[i % r->options->in_flight], 1);
     r->messages += count;
-    echo_send(r, c, count, now_us);
+    if (r->options->think_ms)
+        rest_until(r, c, r->loop.now_ms + r->options->think_ms);
+    else
+        echo_send(r, c, count, now_us);
 }
 
 static void nothing(struct load_run *r, struct load_client *c)

@@ -74,6 +74,15 @@ test("broadcast with some who do not read: the others get everything", async () 
   assert.ok(r.messages >= 18, String(r.messages));
 });
 
+test("echo with pauses: fewer messages, and nobody is left without an answer", async () => {
+  const r = await measure("echo", "--connections", "30", "--think", "100");
+  assert.equal(r.stuck, 0);
+  assert.ok(r.messages >= 30 && r.messages <= 30 * 5, String(r.messages));
+  const wrong = await bench("broadcast", url, "--think", "100");
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /--think goes with the scenario echo/);
+});
+
 test("idle holds connections", async () => {
   const r = await measure("idle", "--connections", "200");
   assert.equal(r.messages, 0);
