@@ -86,6 +86,9 @@ ATR_API atr_engine_socket *atr_engine_socket_find(atr_engine *e, atr_ref ref); /
 ATR_API atr_str atr_engine_socket_id(const atr_engine_socket *s);            /* the sid: a secret */
 ATR_API const char *atr_engine_socket_transport(const atr_engine_socket *s); /* as of a socket */
 ATR_API int atr_engine_socket_protocol(const atr_engine_socket *s);
+/* Whether it began in a process whose place this one has taken: on_connection has been called there
+ * before, and here again. */
+ATR_API int atr_engine_socket_handed_over(const atr_engine_socket *s);
 /* Sends a message; data is copied. Text must be UTF-8. Returns 0, ATR_ECLOSED, or ATR_ELIMIT when
  * the queue was full: the option "overflow" has dropped the message, or the session is closed. */
 ATR_API int atr_engine_send(atr_engine_socket *s, atr_str data, int binary);

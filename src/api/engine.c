@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "api/engine.h"
+
 #include "api/decision.h"
 #include "api/io.h"
 #include "api/shapes.h"
@@ -10,28 +12,6 @@
 #include "net/drain.h"
 #include "proto/eio_packet.h"
 #include "proto/json.h"
-
-struct atr_engine {
-    struct eio_server server;
-    struct list link; /* in app->engines */
-    atr_app *app;
-    struct engine_hooks hooks;
-    struct settings settings;
-    struct arena strings;
-    struct id_table sockets;
-    atr_engine_handlers handlers;
-    void *user;
-    void (*on_allow_request)(void *user, atr_request *r, atr_decision d);
-    void *allow_request_user;
-    void (*on_connection_error)(void *user, atr_request *r, int code, const char *message,
-                                const char *context);
-    void *connection_error_user;
-};
-
-struct atr_engine_socket {
-    struct eio_session session; /* first: the server allocates us */
-    atr_ref ref;
-};
 
 static atr_engine *engine_of(const struct eio_session *s)
 {
@@ -60,8 +40,16 @@ static void on_open(struct eio_session *s, struct http_request *r)
 
     (void)r;
     socket_of(s)->ref = id_add(&e->sockets, s);
+    engine_announce(socket_of(s));
+}
+
+void engine_announce(atr_engine_socket *s)
+{
+    atr_engine *e = engine_of(&s->session);
+
+    s->announced = true;
     if (e->handlers.on_connection)
-        e->handlers.on_connection(e->user, socket_of(s));
+        e->handlers.on_connection(e->user, s);
 }
 
 static void on_message(struct eio_session *s, bool binary, uint8_t *data, size_t n)
@@ -76,7 +64,7 @@ static void on_close(struct eio_session *s, enum eio_reason reason, const char *
 {
     atr_engine *e = engine_of(s);
 
-    if (e->handlers.on_close)
+    if (e->handlers.on_close && socket_of(s)->announced)
         e->handlers.on_close(e->user, socket_of(s), eio_reason_text(reason), description);
     id_remove(&e->sockets, socket_of(s)->ref);
 }
@@ -93,7 +81,7 @@ static void on_drain(struct eio_session *s)
 {
     atr_engine *e = engine_of(s);
 
-    if (e->handlers.on_drain)
+    if (e->handlers.on_drain && socket_of(s)->announced)
         e->handlers.on_drain(e->user, socket_of(s));
 }
 
@@ -139,6 +127,7 @@ static int set_options(struct settings *s, str json, char *why)
 static void end(atr_engine *e)
 {
     list_remove(&e->link);
+    engine_handover_free(e);
     engine_hooks_free(&e->hooks);
     settings_fini(&e->settings);
     arena_free(&e->strings);
@@ -157,6 +146,7 @@ atr_engine *atr_engine_new(atr_app *app, atr_str options_json, const atr_engine_
     SIZED_COPY(&e->handlers, h);
     list_init(&e->link);
     list_init(&e->hooks.middlewares);
+    engine_handover_init(e);
     settings_init(&e->settings);
     if (set_options(&e->settings, str_in(options_json), why) < 0)
         goto fail;
@@ -342,6 +332,11 @@ const char *atr_engine_socket_transport(const atr_engine_socket *s)
 int atr_engine_socket_protocol(const atr_engine_socket *s)
 {
     return s->session.eio3 ? 3 : 4;
+}
+
+int atr_engine_socket_handed_over(const atr_engine_socket *s)
+{
+    return s->handed_over;
 }
 
 int atr_engine_send(atr_engine_socket *s, atr_str data, int binary)

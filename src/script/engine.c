@@ -264,6 +264,14 @@ static int l_protocol(lua_State *L)
     return 1;
 }
 
+static int l_handed_over(lua_State *L)
+{
+    atr_engine_socket *socket = check_socket(L);
+
+    lua_pushboolean(L, socket && atr_engine_socket_handed_over(socket));
+    return 1;
+}
+
 static int l_buffered(lua_State *L)
 {
     atr_engine_socket *socket = check_socket(L);
@@ -397,4 +405,5 @@ void engine_open(lua_State *L, struct script *s, int core)
     core_add(L, s, core, "engine_transport", l_transport);
     core_add(L, s, core, "engine_protocol", l_protocol);
     core_add(L, s, core, "engine_buffered", l_buffered);
+    core_add(L, s, core, "engine_handed_over", l_handed_over);
 }

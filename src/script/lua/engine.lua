@@ -18,6 +18,7 @@ core.class(core.engine_socket_type, socket, {
     return { name = core.engine_transport(self) }
   end,
   protocol = core.engine_protocol,
+  handedOver = core.engine_handed_over,
   readyState = function(self)
     return self[1] and "open" or "closed"
   end,
