@@ -30,8 +30,9 @@ static int lend(void *lender, const char *host, uint16_t port, char *why)
     return worker_listen(lender, host, port, why);
 }
 
-static void on_drain(struct worker *w, uint32_t ms)
+static void on_drain(struct worker *w, uint32_t ms, pid_t heir)
 {
+    (void)heir;
     app_drain(container_of(w, struct worker_process, worker)->app, ms);
 }
 

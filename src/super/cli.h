@@ -48,6 +48,8 @@ const char *cli_find_config(void);
 
 /* `atrium start` and its kin. The exit status. */
 int cli_start(const struct cli *c);
+/* `atrium update`. The exit status. */
+int cli_update(const struct cli *c);
 
 /* Asks, starting a supervisor if there is one to be adopted after (or always, when `start`).
  * 0, or a negative code with the sentence in why. */

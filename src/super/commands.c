@@ -403,6 +403,9 @@ static const struct command {
     { "restart", run_on_targets, "restart NAME|ID|all [--update-env]   stop and start again" },
     { "reload gracefulReload softReload", run_on_targets,
       "reload NAME|ID|all [--update-env]   start the new, and only when it is ready stop the old" },
+    { "update updatePM2", cli_update,
+      "update   go on in this version of atrium: a new supervisor, then every application is "
+      "reloaded" },
     { "scale", run_scale, "scale NAME N|+N|-N|max   more or fewer instances" },
     { "stop", run_on_targets, "stop NAME|ID|all   close connections, then end" },
     { "delete del", run_on_targets, "delete NAME|ID|all   stop and forget" },

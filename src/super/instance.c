@@ -125,7 +125,7 @@ void instance_start(struct instance *i)
 
 /* --- Stopping --- */
 
-static void stop(struct instance *i)
+static void stop(struct instance *i, pid_t heir)
 {
     loop_timer_stop(loop_of(i), &i->restart);
     i->reload_wanted = false;
@@ -133,13 +133,13 @@ static void stop(struct instance *i)
         process_kill(i->next);
     i->state = i->now ? INSTANCE_STOPPING : INSTANCE_STOPPED;
     if (i->now)
-        process_leave(i->now);
+        process_leave(i->now, heir);
 }
 
 void instance_stop(struct instance *i)
 {
     i->wanted = i->restarting = false;
-    stop(i);
+    stop(i, HEIR_NOBODY);
     changed(i);
 }
 
@@ -150,7 +150,7 @@ void instance_restart(struct instance *i)
     i->wanted = true;
     i->history = (struct history){ 0 };
     if (i->now) {
-        stop(i);
+        stop(i, HEIR_NOBODY);
         i->restarting = true;
     } else {
         i->restarts++;
@@ -159,13 +159,13 @@ void instance_restart(struct instance *i)
     changed(i);
 }
 
-void instance_remove(struct instance *i)
+void instance_remove(struct instance *i, pid_t heir)
 {
     struct supervisor *s = i->service->supervisor;
 
     i->removing = true;
     i->wanted = i->restarting = false;
-    stop(i);
+    stop(i, heir);
     if (!i->now && !i->next)
         free_instance(i);
     supervisor_changed(s);
@@ -194,7 +194,7 @@ void instance_process_ready(struct instance *i, struct process *p)
         i->restarts++;
         if (old) {
             old->instance = NULL;
-            process_leave(old);
+            process_leave(old, p->pid);
         }
         log_event(LOG_INFO, "reloaded", "app=%s instance=%u pid=%d", service_name(i->service),
                   i->number, (int)p->pid);
@@ -416,7 +416,7 @@ void instance_adopt(struct instance *i, str r)
         i->next = NULL;
     }
     if (i->now && (!i->wanted || i->restarting)) {
-        stop(i);
+        stop(i, HEIR_NOBODY);
     } else if (i->now) {
         i->state = i->now->phase == PROCESS_ONLINE ? INSTANCE_ONLINE : INSTANCE_LAUNCHING;
     } else if (i->wanted) { /* from the loop, when everything has been read */

@@ -54,7 +54,8 @@ struct instance *instance_new(struct service *s, uint32_t id, unsigned number);
 void instance_start(struct instance *i);
 void instance_stop(struct instance *i);
 void instance_restart(struct instance *i);
-void instance_remove(struct instance *i); /* frees it, at once or when its processes have gone */
+/* Frees it, at once or when its processes have gone; heir: as for process_leave(). */
+void instance_remove(struct instance *i, pid_t heir);
 /* Asks for it; service_go_on() does it. A program that is not Atrium's is restarted. */
 void instance_reload(struct instance *i);
 void instance_reset(struct instance *i); /* counters */

@@ -12,7 +12,7 @@
 #include "super/service.h"
 #include "super/supervisor.h"
 
-enum { KILL_AGAIN_MS = 1000 };
+enum { KILL_AGAIN_MS = 1000, LINGER_MS_MAX = 3600000 };
 
 static uint64_t spec_ms(const struct process *p, enum spec_key k)
 {
@@ -35,6 +35,7 @@ static uint64_t drain(struct process *p)
     buf_byte(&b, '{');
     field_text(&b, "type", "drain");
     field_number(&b, "ms", (int64_t)spec_ms(p, SPEC_KEY_drain_timeout));
+    field_number(&b, "heir", p->heir);
     buf_byte(&b, '}');
     (void)link_send(p->link, buf_str(&b), NULL, 0); /* unheard, the time passes */
     buf_free(&b);
@@ -83,12 +84,21 @@ void process_next_step(struct process *p)
     enter(p, p->step < STEP_KILL ? p->step + 1 : STEP_KILL);
 }
 
-void process_leave(struct process *p)
+void process_lingers(struct process *p, uint64_t ms)
+{
+    if (p->step == STEP_DRAIN && p->phase == PROCESS_LEAVING)
+        loop_timer(&p->service->supervisor->loop, &p->deadline,
+                   ms < LINGER_MS_MAX ? ms : LINGER_MS_MAX);
+}
+
+void process_leave(struct process *p, pid_t heir)
 {
     bool drains = p->link && p->listening && spec_ms(p, SPEC_KEY_drain_timeout);
 
-    if (p->phase < PROCESS_LEAVING)
-        enter(p, drains ? STEP_DRAIN : STEP_INTERRUPT);
+    if (p->phase >= PROCESS_LEAVING)
+        return;
+    p->heir = heir;
+    enter(p, drains ? STEP_DRAIN : STEP_INTERRUPT);
 }
 
 void process_kill(struct process *p)

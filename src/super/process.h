@@ -22,6 +22,10 @@ struct service;
 enum process_phase { PROCESS_LAUNCHING, PROCESS_ONLINE, PROCESS_LEAVING, PROCESS_GONE };
 enum process_step { STEP_NONE, STEP_DRAIN, STEP_INTERRUPT, STEP_KILL };
 
+/* What an Atrium worker does with its clients when it leaves; or the pid of the worker that gets
+ * them. */
+enum process_heir { HEIR_NOBODY = 0, HEIR_THE_OTHERS = -1 };
+
 /* Node's channel to its parent: a line of JSON per message. */
 struct node_ipc {
     struct watch watch; /* fd -1: none */
@@ -49,6 +53,7 @@ struct process {
     bool ready_once;        /* it was online */
     bool late;              /* it was said that it is not ready */
     char *complaint;        /* what it was refused; NULL */
+    pid_t heir;             /* of its clients, once it leaves: or enum process_heir */
     const char *killed_for; /* "hang", "memory", "unready": why we ended it; NULL */
     uint64_t spawned_ms;
     int64_t spawned_wall_ms;
@@ -67,7 +72,9 @@ struct process *process_adopt(struct service *s, struct instance *i, str record)
 void process_write(const struct process *p, struct buf *out); /* the record for that */
 
 /* Begins to leave, unless it does already. */
-void process_leave(struct process *p);
+void process_leave(struct process *p, pid_t heir);
+/* It is leaving, and asks for so many ms more before it is interrupted. */
+void process_lingers(struct process *p, uint64_t ms);
 void process_kill(struct process *p);      /* skips to the last step */
 void process_next_step(struct process *p); /* internal: the time of this one has passed */
 

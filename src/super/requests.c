@@ -167,7 +167,7 @@ static void ask_delete(struct call *c, struct supervisor *s, str request)
     }
     call_wait(c, &t);
     for (size_t n = 0; n < t.count; n++)
-        instance_remove(t.list[n]);
+        instance_remove(t.list[n], HEIR_NOBODY);
     targets_free(&t);
     list_each(at, after, &s->services)
     {
@@ -313,6 +313,7 @@ static void ask_ping(struct call *c, struct supervisor *s, str request)
     field_number(&b, "pid", getpid());
     field_text(&b, "version", ATRIUM_VERSION);
     field_number(&b, "started", s->started_wall_ms);
+    field_bool(&b, "foreground", s->foreground);
     field_number(&b, "adopted", (int64_t)s->adopted);
     field_number(&b, "loggers", (int64_t)s->logs.loggers);
     call_answer(c, buf_str(&b));

@@ -200,7 +200,7 @@ void service_scale(struct service *s, unsigned count, bool start)
          at = before, before = at->prev) {
         struct instance *i = container_of(at, struct instance, in_service);
         if (!i->removing)
-            instance_remove(i);
+            instance_remove(i, HEIR_THE_OTHERS);
     }
     supervisor_changed(s->supervisor);
 }
@@ -212,7 +212,7 @@ void service_remove(struct service *s)
     s->removing = true;
     list_each(at, after, &s->instances)
     {
-        instance_remove(container_of(at, struct instance, in_service));
+        instance_remove(container_of(at, struct instance, in_service), HEIR_NOBODY);
     }
     service_go_on(s);
 }
@@ -358,7 +358,7 @@ static void read_running(struct service *s, str record)
     while (json_iter_next(&it)) {
         struct process *p = process_adopt(s, NULL, it.value);
         if (p)
-            process_leave(p);
+            process_leave(p, HEIR_NOBODY); /* it knows better, if it was told before */
     }
     if (s->removing)
         service_remove(s);

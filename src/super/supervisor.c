@@ -388,7 +388,8 @@ static void close_all(struct supervisor *s)
     while (!list_empty(&s->services)) {
         struct service *service = container_of(s->services.next, struct service, in_supervisor);
         while (!list_empty(&service->instances))
-            instance_remove(container_of(service->instances.next, struct instance, in_service));
+            instance_remove(container_of(service->instances.next, struct instance, in_service),
+                            HEIR_NOBODY);
         service_free(service);
     }
     list_remove(&s->settle.link);

@@ -68,6 +68,8 @@ static void write_status(const struct worker *w, struct buf *b)
     field_bool(b, "listening", w->listening);
     field_bool(b, "ready", w->ready);
     field_bool(b, "draining", w->draining);
+    if (w->lingers_until_ms > w->loop->now_ms)
+        field_number(b, "lingers", (int64_t)(w->lingers_until_ms - w->loop->now_ms));
     buf_byte(b, '}');
 }
 
@@ -188,7 +190,8 @@ static void take_drain(struct worker *w, str json)
     w->draining = true;
     drop_lent(w); /* clients must not queue up at a socket that nobody accepts from */
     tell_status(w);
-    w->on_drain(w, (uint32_t)field_get_number(json, "ms", 0));
+    w->on_drain(w, (uint32_t)field_get_number(json, "ms", 0),
+                (pid_t)field_get_number(json, "heir", 0));
 }
 
 static void on_message(struct link *l, str json, const int *fds, size_t count)
@@ -346,6 +349,12 @@ void worker_listening(struct worker *w)
 void worker_ready(struct worker *w)
 {
     w->ready = true;
+    tell_status(w);
+}
+
+void worker_lingers(struct worker *w, uint64_t ms)
+{
+    w->lingers_until_ms = w->loop->now_ms + ms;
     tell_status(w);
 }
 

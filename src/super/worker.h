@@ -27,6 +27,7 @@ struct worker {
     char *name, *path;
     unsigned instance;
     bool listening, ready, draining;
+    uint64_t lingers_until_ms; /* 0: as long as it was given */
     struct timer heartbeat;
     uint64_t beat_due_ms;
     /* While worker_listen() or worker_board() waits: */
@@ -35,7 +36,9 @@ struct worker {
     int answer;         /* a descriptor or a negative code; 0: not yet */
     char *answer_why;
     /* The owner's: */
-    void (*on_drain)(struct worker *w, uint32_t ms); /* close within that time, then end */
+    /* Close within that time, then end. heir: the process that gets the clients; 0: nobody, -1: the
+     * other workers. */
+    void (*on_drain)(struct worker *w, uint32_t ms, pid_t heir);
     uint64_t (*connections)(struct worker *w);       /* how many there are now */
 };
 
@@ -55,5 +58,7 @@ int worker_board(struct worker *w, const char **folder, char *why) MUST_CHECK;
 /* Says so once, and again to every supervisor that comes. */
 void worker_listening(struct worker *w);
 void worker_ready(struct worker *w);
+/* It is leaving, and has yet to stay for at most so long. */
+void worker_lingers(struct worker *w, uint64_t ms);
 
 #endif

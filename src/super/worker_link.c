@@ -65,6 +65,8 @@ static void take_status(struct process *p, str json)
     p->reported = true;
     service_answer_boards(p->service);
     p->listening = field_get_bool(json, "listening");
+    if (field_get_number(json, "lingers", 0) > 0)
+        process_lingers(p, (uint64_t)field_get_number(json, "lingers", 0));
     if (!field_get_bool(json, wait_ready ? "ready" : "listening"))
         return;
     if (p->phase == PROCESS_LAUNCHING && p->instance)

@@ -60,9 +60,9 @@ export class Super {
     return done;
   }
 
-  // The same without holding up the event loop, on which clients live.
+  // The same without holding up the event loop, on which clients live. options: env, program: another than bin.
   start(args, options = {}) {
-    const child = spawn(bin, args, { cwd: this.folder, env: { ...this.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(options.program ?? bin, args, { cwd: this.folder, env: { ...this.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "", stderr = "";
     child.stdout.on("data", (d) => (stdout += d));
     child.stderr.on("data", (d) => (stderr += d));
