@@ -20,11 +20,13 @@ static struct loop loop;
 static struct worker worker;
 static char folder[32], path[64], why[ATR_WHY_MAX];
 static uint32_t drained_ms;
+static pid_t heir;
 
-static void on_drain(struct worker *w, uint32_t ms)
+static void on_drain(struct worker *w, uint32_t ms, pid_t to)
 {
     (void)w;
     drained_ms = ms;
+    heir = to;
 }
 
 static uint64_t connections(struct worker *w)
@@ -113,6 +115,7 @@ static int begin(void **state)
     (void)state;
     strcpy(folder, "/tmp/atrium-worker-XXXXXX");
     drained_ms = 0;
+    heir = 0;
     if (!mkdtemp(folder) || loop_init(&loop) < 0)
         return -1;
     (void)snprintf(path, sizeof path, "%s/w.sock", folder);
@@ -144,9 +147,12 @@ static void every_supervisor_is_told_the_same(void **state)
     arrive(&two);
     turn_until(two.status, "\"listening\":true,\"ready\":true,\"draining\":false");
     turn_until(two.heartbeat, "\"connections\":42");
-    tell(&two, "{\"type\":\"drain\",\"ms\":700}", -1);
+    tell(&two, "{\"type\":\"drain\",\"ms\":700,\"heir\":1234}", -1);
     turn_until(two.status, "\"draining\":true");
     assert_int_equal(drained_ms, 700);
+    assert_int_equal(heir, 1234);
+    worker_lingers(&worker, 60000);
+    turn_until(two.status, "\"lingers\":60000");
     leave(&two);
 }
 
