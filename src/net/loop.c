@@ -43,6 +43,7 @@ int loop_init(struct loop *l)
     read_clocks(l, clock_mono_us());
     wheel_init(&l->timers, l->now_ms);
     list_init(&l->jobs);
+    list_init(&l->settle);
     list_init(&l->flush);
     list_init(&l->flushed);
     list_init(&l->doomed);
@@ -102,6 +103,11 @@ void loop_defer(struct loop *l, struct loop_job *job)
     enqueue(&l->jobs, job);
 }
 
+void loop_before_flush(struct loop *l, struct loop_job *job)
+{
+    enqueue(&l->settle, job);
+}
+
 void loop_flush_later(struct loop *l, struct loop_job *job)
 {
     enqueue(&l->flush, job);
@@ -138,7 +144,8 @@ int loop_wait_ms(struct loop *l, int at_most)
     int64_t next, passed;
 
     l->due_ms = 0;
-    if (at_most == 0 || !list_empty(&l->jobs) || !list_empty(&l->flush) || !list_empty(&l->doomed))
+    if (at_most == 0 || !list_empty(&l->jobs) || !list_empty(&l->settle) ||
+        !list_empty(&l->flush) || !list_empty(&l->doomed))
         return 0;
     if (l->inbox && !l->inbox->sleep(l->inbox))
         return 0;
@@ -233,6 +240,7 @@ int loop_turn(struct loop *l, int timeout_ms)
     if (l->inbox)
         l->inbox->drain(l->inbox);
     run_jobs(&l->jobs);
+    run_jobs(&l->settle);
     run_jobs(&l->flush);
     run_jobs(&l->flushed);
     reap(l);

@@ -1,6 +1,6 @@
 /* net/loop.h - the event loop of a worker: one thread, one epoll, one screen of phases.
  *
- * Each iteration: wait, read and dispatch, timers, inbox, jobs, flush, reap. Nothing an iteration's
+ * Each iteration: wait, read and dispatch, timers, inbox, jobs, settling, flush, reap. Nothing an iteration's
  * callbacks hold is freed before reap: closing is a state, freeing happens at that one place.
  *
  * SPDX-License-Identifier: MIT
@@ -67,7 +67,7 @@ struct loop {
     int64_t wall_ms;        /* Unix time, at most 1 ms behind now_ms */
     struct wheel timers;
     struct loop_inbox *inbox;                 /* NULL: none */
-    struct list jobs, flush, flushed, doomed; /* of struct loop_job, run in that order */
+    struct list jobs, settle, flush, flushed, doomed; /* of struct loop_job, run in that order */
     struct epoll_event *ready; /* LOOP_EVENTS of them: fetched by this iteration's wait */
     int ready_at, ready_count; /* those before ready_at are dispatched */
     struct arena scratch;      /* reset each iteration */
@@ -96,6 +96,9 @@ void loop_unwatch(struct loop *l, struct watch *w); /* does not close fd; sets i
  *
  * Runs after the timers of this iteration (jobs queued by jobs run in the next one). */
 void loop_defer(struct loop *l, struct loop_job *job);
+/* Runs when all jobs of this iteration have, and before anything of it is written: for what has to
+ * be kept before anybody can learn that it has happened. */
+void loop_before_flush(struct loop *l, struct loop_job *job);
 /* Runs in the flush phase: output is gathered until then. */
 void loop_flush_later(struct loop *l, struct loop_job *job);
 /* Runs when all that was to be flushed has been, in the same iteration; for the flush phase alone.

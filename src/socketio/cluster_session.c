@@ -126,7 +126,7 @@ void sio_session_touched(struct sio_socket *socket)
     if (!rec || !s || !list_empty(&rec->touched))
         return;
     list_append(&s->touched, &rec->touched);
-    loop_defer(s->c->io->engine.loop, &s->look);
+    loop_before_flush(s->c->io->engine.loop, &s->look);
 }
 
 /* Handlers that wait change data long after the event that began them. */

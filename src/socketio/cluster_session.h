@@ -31,7 +31,8 @@ void sio_sessions_lost(struct sio_cluster *c);
 void sio_session_changed(struct sio_record *rec);
 /* It is gone: nobody will come back as it. */
 void sio_session_forgotten(const struct sio_record *rec);
-/* The socket's data may have changed: looks at the end of the iteration. */
+/* The socket's data may have changed: looks at the end of the iteration, before anything that was
+ * sent in it is written. */
 void sio_session_touched(struct sio_socket *s);
 /* Looks now: before the socket goes. */
 void sio_session_settle(struct sio_socket *s);
