@@ -24,10 +24,10 @@ end)
 atrium.http:get("/who", function() return me end)
 `;
 
-// Starts `count` of them; {port, url}.
-export async function workers(s, count, { text = app, name = "app", flags = [], port = 0 } = {}) {
+// Starts `count` of them, with options of the supervisor and flags of their own; {port, url}.
+export async function workers(s, count, { text = app, name = "app", options = [], flags = [], port = 0 } = {}) {
   s.write(`${name}.lua`, text);
-  await s.ok(["start", `${name}.lua`, "-i", String(count), "--port", String(port), "--", ...flags]);
+  await s.ok(["start", `${name}.lua`, "-i", String(count), "--port", String(port), ...options, "--", ...flags]);
   await s.online(name, count);
   const bound = await portOf(s, name, 0, count === 1 ? `${name}-out.log` : undefined);
   return { name, port: bound, url: `http://localhost:${bound}` };
