@@ -9,6 +9,7 @@
  */
 #include "socketio/ack.h"
 
+#include "base/mem.h"
 #include "base/slab.h"
 #include "socketio/lifecycle.h"
 
@@ -60,18 +61,13 @@ static void on_timeout(struct timer *t)
     settle(a, ATR_ETIMEOUT, NULL);
 }
 
-int sio_socket_emit_ack(struct sio_socket *s, const struct sio_data *data, unsigned flags,
-                        uint32_t timeout_ms, sio_ack_fn fn, void *user)
+void sio_ack_expect(struct sio_socket *s, int64_t id, uint32_t timeout_ms, sio_ack_fn fn,
+                    void *user)
 {
     struct sio_server *io = s->nsp->server;
-    int64_t id = s->nsp->next_ack++;
-    struct sio_ack *a;
     uint8_t class;
-    int err = sio_socket_send_event(s, data, flags, id);
+    struct sio_ack *a = slab_alloc(sizeof *a, &class);
 
-    if (err < 0)
-        return err;
-    a = slab_alloc(sizeof *a, &class);
     *a = (struct sio_ack){ .key = { s->ref, id },
                            .io = io,
                            .fn = fn,
@@ -86,13 +82,34 @@ int sio_socket_emit_ack(struct sio_socket *s, const struct sio_data *data, unsig
     timer_init(&a->timeout, on_timeout);
     if (timeout_ms)
         loop_timer(io->engine.loop, &a->timeout, timeout_ms);
-    return 0;
+}
+
+int sio_socket_emit_ack(struct sio_socket *s, const struct sio_data *data, unsigned flags,
+                        uint32_t timeout_ms, sio_ack_fn fn, void *user)
+{
+    int64_t id = s->nsp->next_ack++;
+    int err = sio_socket_send_event(s, data, flags, id);
+
+    if (err == 0)
+        sio_ack_expect(s, id, timeout_ms, fn, user);
+    return err;
+}
+
+static struct sio_ack *find(const struct sio_socket *s, int64_t id)
+{
+    struct ack_key key = { s->ref, id };
+
+    return map_get(&s->nsp->server->acks, key_of(&key));
+}
+
+bool sio_ack_expected(const struct sio_socket *s, int64_t id)
+{
+    return find(s, id) != NULL;
 }
 
 void sio_ack_arrived(struct sio_socket *s, int64_t id, const struct sio_data *data)
 {
-    struct ack_key key = { s->ref, id };
-    struct sio_ack *a = map_get(&s->nsp->server->acks, key_of(&key));
+    struct sio_ack *a = find(s, id);
 
     if (a)
         settle(a, 0, data);
@@ -105,4 +122,54 @@ void sio_acks_fail(struct sio_socket *s)
     while (s->acks)
         settle(s->acks, ATR_ECLOSED, NULL);
     sio_questions_left(s);
+}
+
+/* --- Of sockets that another server has, or will have --- */
+
+struct asking {
+    void (*each)(void *arg, int64_t id, sio_ack_fn fn, void *user);
+    void *arg;
+};
+
+static void question(void *arg, int64_t id)
+{
+    const struct asking *k = arg;
+
+    k->each(k->arg, id, NULL, NULL);
+}
+
+void sio_acks_each(const struct sio_socket *s,
+                   void (*each)(void *arg, int64_t id, sio_ack_fn fn, void *user), void *arg)
+{
+    struct asking k = { each, arg };
+
+    for (const struct sio_ack *a = s->acks; a; a = a->next)
+        each(arg, a->key.id, a->fn, a->user);
+    sio_questions_each(s, question, &k);
+}
+
+void sio_acks_forget(struct sio_socket *s, sio_ack_fn fn)
+{
+    struct sio_ack *a, *next;
+
+    for (a = s->acks; a; a = next) {
+        next = a->next;
+        if (a->fn != fn)
+            continue;
+        mem_free(a->user);
+        ack_free(a);
+    }
+}
+
+size_t sio_acks_of_moved(const struct sio_server *io)
+{
+    const struct sio_ack *a;
+    size_t count = 0;
+
+    for (uint32_t at = 0; (a = map_next(&io->acks, &at));) {
+        const struct sio_socket *s = id_get(&io->sockets, a->key.socket);
+
+        count += s && s->state == SIO_SOCKET_MOVED;
+    }
+    return count;
 }

@@ -13,6 +13,18 @@
 void sio_ack_arrived(struct sio_socket *s, int64_t id, const struct sio_data *data);
 /* The socket has left: nothing more will come from it. */
 void sio_acks_fail(struct sio_socket *s);
+/* Waits for the answer to a packet that was sent with an id of the namespace's. */
+void sio_ack_expect(struct sio_socket *s, int64_t id, uint32_t timeout_ms, sio_ack_fn fn,
+                    void *user);
+/* Whether an answer with that id is waited for. */
+bool sio_ack_expected(const struct sio_socket *s, int64_t id);
+/* Calls back for each id that the socket has yet to answer; of a broadcast's, fn is NULL. */
+void sio_acks_each(const struct sio_socket *s,
+                   void (*each)(void *arg, int64_t id, sio_ack_fn fn, void *user), void *arg);
+/* Forgets those that fn waits for; their users are freed with mem_free(). */
+void sio_acks_forget(struct sio_socket *s, sio_ack_fn fn);
+/* Open acks of sockets that another server has now. */
+size_t sio_acks_of_moved(const struct sio_server *io);
 
 /* --- question.c: broadcasts that wait for answers --- */
 
@@ -46,6 +58,8 @@ uint32_t sio_question_for(struct sio_namespace *n, const struct sio_target *t,
                           const struct sio_asker *asker);
 
 void sio_question_answered(struct sio_socket *s, int64_t id, const struct sio_data *data);
+/* Calls back for each that s has yet to answer. */
+void sio_questions_each(const struct sio_socket *s, void (*each)(void *arg, int64_t id), void *arg);
 void sio_questions_left(struct sio_socket *s);
 /* Has all that are open end with ATR_ECLOSED, from the loop. */
 void sio_questions_close(struct sio_server *io);

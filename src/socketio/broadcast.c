@@ -203,22 +203,44 @@ int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to,
     return err < 0 ? err : told;
 }
 
+/* A packet that there is in the form of texts alone; f stays the caller's. */
+static void cast_of_texts(struct cast *c, struct sio_namespace *n, const struct sio_target *t,
+                          struct sio_frames *f)
+{
+    cast_start(c, n, t, NULL, SIO_NO_ID);
+    for (size_t i = 0; i < f->count; i++)
+        f->msgs[i]->incompressible = (t->flags & SIO_NO_COMPRESS) != 0;
+    c->frames[SIO_FORM_TEXT] = *f;
+    c->key = sio_key(n, NULL, f);
+    c->parcels[SIO_FORM_TEXT] = sio_parcel(n, f, SIO_NO_ID, c->key);
+}
+
+static void cast_of_texts_end(struct cast *c)
+{
+    for (int i = SIO_FORM_TEXT + 1; i < SIO_FORMS; i++) {
+        if (c->frames[i].count)
+            sio_frames_free(&c->frames[i]);
+    }
+}
+
+void sio_sent_received(struct sio_socket *s, unsigned flags, struct sio_frames *f)
+{
+    struct cast c;
+
+    cast_of_texts(&c, s->nsp, &(struct sio_target){ .flags = flags }, f);
+    cast_to(&c, s);
+    cast_of_texts_end(&c);
+    s->nsp->server->stats.events_out += c.sent;
+}
+
 void sio_cast_received(struct sio_namespace *n, const struct sio_target *t, struct sio_frames *f)
 {
     struct hub_target target = hub_target_of(t);
     struct cast c;
 
-    cast_start(&c, n, t, NULL, SIO_NO_ID);
-    for (size_t i = 0; i < f->count; i++)
-        f->msgs[i]->incompressible = (t->flags & SIO_NO_COMPRESS) != 0;
-    c.frames[SIO_FORM_TEXT] = *f;
-    c.key = sio_key(n, NULL, f);
-    c.parcels[SIO_FORM_TEXT] = sio_parcel(n, f, SIO_NO_ID, c.key);
+    cast_of_texts(&c, n, t, f);
     hub_each(&n->hub, &target, cast_to_member, &c);
-    for (int i = SIO_FORM_TEXT + 1; i < SIO_FORMS; i++) {
-        if (c.frames[i].count)
-            sio_frames_free(&c.frames[i]);
-    }
+    cast_of_texts_end(&c);
     n->server->stats.deliveries += c.sent;
     n->server->stats.volatile_dropped += c.dropped;
     if (n->watch_outgoing && n->server->events->on_outgoing)

@@ -26,6 +26,8 @@ int sio_emit(struct sio_namespace *n, const struct sio_target *t, const struct s
 /* An event of another server, in the form of texts, to the sockets here. */
 struct sio_frames;
 void sio_cast_received(struct sio_namespace *n, const struct sio_target *t, struct sio_frames *f);
+/* The same to one socket, from the server that had it before. */
+void sio_sent_received(struct sio_socket *s, unsigned flags, struct sio_frames *f);
 
 struct sio_answers {
     const struct sio_data *items; /* one per client that answered; json is its first argument */

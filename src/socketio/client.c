@@ -63,19 +63,28 @@ static void choose_parser(struct sio_client *c, enum sio_parser parser)
         sio_client_server(c)->stats.msgpack_clients++;
 }
 
+static void be_patient(struct sio_client *c, uint64_t ms)
+{
+    c->patience = mem_alloc(sizeof *c->patience);
+    *c->patience = (struct sio_patience){ .client = c };
+    timer_init(&c->patience->timer, lose_patience);
+    loop_timer(c->session.server->loop, &c->patience->timer, ms);
+}
+
+static void client_init(struct sio_client *c, struct sio_handshake *h)
+{
+    memset((char *)c + sizeof c->session, 0, sizeof *c - sizeof c->session);
+    c->handshake = h;
+}
+
 static void on_open(struct eio_session *session, struct http_request *r)
 {
     struct sio_client *c = client_of(session);
     struct sio_server *io = sio_client_server(c);
-    struct loop *l = session->server->loop;
 
-    memset((char *)c + sizeof c->session, 0, sizeof *c - sizeof c->session);
-    c->handshake = sio_handshake_new(r, l->wall_ms);
+    client_init(c, sio_handshake_new(r, session->server->loop->wall_ms));
     choose_parser(c, sio_is_v2(c) ? SIO_PARSER_DEFAULT : io->options.parser);
-    c->patience = mem_alloc(sizeof *c->patience);
-    *c->patience = (struct sio_patience){ .client = c };
-    timer_init(&c->patience->timer, lose_patience);
-    loop_timer(l, &c->patience->timer, io->options.connect_timeout_ms);
+    be_patient(c, io->options.connect_timeout_ms);
     if (sio_is_v2(c)) /* is in the main namespace without asking */
         sio_connect(c, STR("/"), STR(""));
 }
@@ -84,6 +93,30 @@ void sio_client_joined(struct sio_client *c)
 {
     c->joined_turn = (uint32_t)c->session.server->loop->stats.iterations;
     calm(c);
+}
+
+/* --- Handing over --- */
+
+void sio_client_thaw(struct sio_client *c, struct sio_handshake *h, enum sio_parser parser,
+                     uint64_t patience_ms)
+{
+    client_init(c, h);
+    c->parser = (uint8_t)parser;
+    if (patience_ms)
+        be_patient(c, patience_ms);
+}
+
+void sio_client_move(struct sio_client *c)
+{
+    c->closing = true;
+    calm(c);
+    sio_partial_free(c->partial);
+    c->partial = NULL;
+}
+
+uint64_t sio_client_patience(const struct sio_client *c)
+{
+    return c->patience ? c->patience->timer.at_ms : 0;
 }
 
 /* --- Ending --- */
@@ -345,7 +378,7 @@ static void on_drain(struct eio_session *session)
     if (!events->on_drain)
         return;
     for (struct sio_socket *s = c->sockets; s; s = s->next) {
-        if (s->state == SIO_SOCKET_CONNECTED)
+        if (s->state == SIO_SOCKET_CONNECTED && !s->arriving)
             events->on_drain(s);
     }
 }

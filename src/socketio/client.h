@@ -62,7 +62,18 @@ void sio_client_end(struct sio_client *c, const char *reason, const char *descri
 /* Ends its sockets in one namespace, pending ones too. */
 void sio_client_leave(struct sio_client *c, const struct sio_namespace *n, const char *reason);
 
+/* Of a session that came from another server: as on_open does. h is the client's; patience_ms: how
+ * long it may take to join a namespace, 0: it has. */
+void sio_client_thaw(struct sio_client *c, struct sio_handshake *h, enum sio_parser parser,
+                     uint64_t patience_ms);
+/* Another server has it now: what came half is forgotten, and nothing comes in any more. */
+void sio_client_move(struct sio_client *c);
+/* When its patience ends; 0: it has joined a namespace. */
+uint64_t sio_client_patience(const struct sio_client *c);
+
 /* handshake.c. Freed with mem_free(). */
 struct sio_handshake *sio_handshake_new(struct http_request *r, int64_t now_ms);
+/* Of copies of what h points to; cert: of the client, of at most 65535 bytes. */
+struct sio_handshake *sio_handshake_copy(const struct sio_handshake *h, str cert);
 
 #endif

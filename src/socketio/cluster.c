@@ -11,6 +11,7 @@
 #include "socketio/ack.h"
 #include "socketio/cluster_parts.h"
 #include "socketio/cluster_session.h"
+#include "socketio/tail.h"
 
 /* --- Whom a note concerns --- */
 
@@ -40,7 +41,10 @@ static bool wants(struct sio_cluster *c, const struct bus_message *m)
         return false;
     }
     n = map_get(&c->io->namespaces, t.nsp);
-    wanted = n && !(t.flags & SIO_LOCAL) && (m->kind == SIO_NOTE_SIDE || concerns(n, &t));
+    if (m->kind == SIO_NOTE_TAIL || m->kind == SIO_NOTE_SENT)
+        wanted = n && sio_tail_concerns(n, &t);
+    else
+        wanted = n && !(t.flags & SIO_LOCAL) && (m->kind == SIO_NOTE_SIDE || concerns(n, &t));
     sio_wire_free(&t);
     return wanted;
 }
@@ -50,9 +54,11 @@ static bool on_head(void *user, const struct bus_message *m)
     struct sio_cluster *c = user;
 
     c->told = m->number;
-    if (c->io->closing || m->kind == SIO_NOTE_SENT || m->kind == SIO_NOTE_MOVED)
-        return false; /* those are for the history */
-    return m->kind == SIO_NOTE_ANSWERED || wants(c, m);
+    if (c->io->closing || m->kind == SIO_NOTE_MOVED)
+        return false;
+    if (m->kind == SIO_NOTE_SENT || m->kind == SIO_NOTE_TAIL) /* the history's, or a tail's */
+        return c->io->handover && wants(c, m);
+    return m->kind == SIO_NOTE_ANSWERED || m->kind == SIO_NOTE_REPLIED || wants(c, m);
 }
 
 /* --- What comes --- */
@@ -134,6 +140,8 @@ static void on_message(void *user, const struct bus_message *m, struct msg *body
     c->delivered = m->number;
     if (m->kind == SIO_NOTE_CAST)
         take_cast(c, m, msg_payload(body));
+    else if (m->kind == SIO_NOTE_SENT || m->kind == SIO_NOTE_TAIL || m->kind == SIO_NOTE_REPLIED)
+        sio_tail_take(c, m, msg_payload(body));
     else
         sio_cluster_control(c, m, msg_payload(body));
     c->delivering = false;
@@ -152,6 +160,7 @@ static void on_node(void *user, struct bus_node node, bool here)
         return;
     sio_questions_lost(c->io, node);
     sio_sessions_lost(c);
+    sio_tail_lost(c->io, node);
 }
 
 static const struct bus_events bus_events = { on_head, on_message, on_missed, on_node };

@@ -32,6 +32,8 @@ enum {
     SIO_NOTE_ANSWERED, /* a client's acknowledgement of a broadcast, to the node that asked */
     SIO_NOTE_SENT,     /* an event to one; for the history (cluster_history.h) */
     SIO_NOTE_MOVED,    /* a socket joined or left a room; for the history */
+    SIO_NOTE_TAIL,     /* to whoever has a socket now, from who had it (tail.h); or that it left */
+    SIO_NOTE_REPLIED,  /* a socket's acknowledgement, to the server that it was promised to */
     SIO_ASK_FETCH = BUS_KIND_SOCKETIO + 0x40, /* who is there */
     SIO_ASK_ROOMS,
     SIO_ASK_SIDE,    /* an event between servers that is to be answered */

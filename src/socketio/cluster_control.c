@@ -11,16 +11,17 @@
 #include "base/mem.h"
 #include "socketio/gather.h"
 
-enum deferred_kind { DISCONNECT, SIDE, ROOM, MOVE, OUTGOING };
+enum deferred_kind { DISCONNECT, SIDE, ROOM, MOVE, OUTGOING, CALL };
 
 /* Something put off: the texts lie behind it. */
 struct deferred {
     struct list link;
     uint8_t kind;
-    bool close;        /* of DISCONNECT */
-    uint8_t room;      /* of ROOM: enum sio_room_change */
-    bool joined;       /* of MOVE */
-    uint64_t socket;   /* of DISCONNECT and ROOM: a ref; 0: none. Of MOVE: as of which number */
+    bool close;      /* of DISCONNECT */
+    uint8_t room;    /* of ROOM: enum sio_room_change */
+    bool joined;     /* of MOVE */
+    uint64_t socket; /* of DISCONNECT and ROOM: a ref; 0: none. Of MOVE: as of which number */
+    void (*fn)(struct sio_server *io, uint64_t ref, str text); /* of CALL, with socket */
     uint32_t nsp_n, n; /* the namespace's name, and what follows it */
     char text[];
 };
@@ -151,6 +152,13 @@ void sio_cluster_defer_move(struct sio_namespace *n, str id, str room, bool join
     buf_free(&both);
 }
 
+void sio_cluster_defer_call(struct sio_cluster *c,
+                            void (*fn)(struct sio_server *io, uint64_t ref, str text), uint64_t ref,
+                            str text)
+{
+    defer(c, &(struct deferred){ .kind = CALL, .fn = fn, .socket = ref }, (str){ 0 }, text);
+}
+
 /* The refs of those it went to, then the event. */
 void sio_cluster_defer_outgoing(struct sio_namespace *n, const struct sio_target *t,
                                 const struct sio_frames *f)
@@ -218,7 +226,9 @@ static void carry_out(struct sio_cluster *c, const struct deferred *d)
     struct sio_namespace *n = map_get(&c->io->namespaces, str_n(d->text, d->nsp_n));
     str text = str_n(d->text + d->nsp_n, d->n);
 
-    if (d->kind == DISCONNECT && s)
+    if (d->kind == CALL)
+        d->fn(c->io, d->socket, text);
+    else if (d->kind == DISCONNECT && s)
         sio_socket_disconnect(s, d->close);
     else if (d->kind == SIDE && n)
         side(c, n, text);

@@ -28,6 +28,12 @@ void sio_cluster_defer_move(struct sio_namespace *n, str id, str room, bool join
 void sio_history_publish_move(struct sio_namespace *n, str id, str room, bool joined,
                               uint64_t as_of);
 
+/* cluster_control.c: has fn run from the job, in its turn; text is copied. Not once the server
+ * closes. */
+void sio_cluster_defer_call(struct sio_cluster *c,
+                            void (*fn)(struct sio_server *io, uint64_t ref, str text), uint64_t ref,
+                            str text);
+
 /* cluster_control.c: a note that changes something, or is put off. */
 void sio_cluster_control(struct sio_cluster *c, const struct bus_message *m, str body);
 /* The job that does what was put off. */

@@ -269,6 +269,8 @@ static void connect_here(struct sio_client *c, str nsp, str auth)
             return;
         n = map_get(&io->namespaces, nsp); /* callbacks ran, or its last record went */
     }
+    if (n)
+        sio_namespace_announce(n); /* it may have come with a socket that was handed over */
     if (n && (n->middleware_count == 0 || (rec && io->options.recovery.skip_middlewares))) {
         sio_socket_accept(rec ? sio_socket_resume(rec, c, auth) : sio_socket_new(n, c, auth));
         return;

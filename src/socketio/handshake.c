@@ -22,23 +22,32 @@ static str keep(struct kept *k, size_t *len, str s)
     return there;
 }
 
+struct sio_handshake *sio_handshake_copy(const struct sio_handshake *h, str cert)
+{
+    struct kept *k = mem_alloc(sizeof *k + h->head.n + h->address.n + cert.n);
+    size_t len = 0;
+
+    k->handshake = *h;
+    k->handshake.head = keep(k, &len, h->head);
+    k->handshake.address = keep(k, &len, h->address);
+    k->handshake.client_cert_len = (uint16_t)cert.n;
+    (void)keep(k, &len, cert);
+    return &k->handshake;
+}
+
 struct sio_handshake *sio_handshake_new(struct http_request *r, int64_t now_ms)
 {
     bool verified;
-    str head = r->head_text, address = http_peer(r), cert = http_client_cert(r, &verified);
-    struct kept *k = mem_alloc(sizeof *k + head.n + address.n + cert.n);
-    size_t len = 0;
-
-    k->handshake = (struct sio_handshake){
-        .head = keep(k, &len, head),
-        .address = keep(k, &len, address),
+    str cert = http_client_cert(r, &verified);
+    struct sio_handshake h = {
+        .head = r->head_text,
+        .address = http_peer(r),
         .issued_ms = now_ms,
         .secure = r->secure,
         .client_verified = verified,
-        .client_cert_len = (uint16_t)cert.n,
     };
-    (void)keep(k, &len, cert);
-    return &k->handshake;
+
+    return sio_handshake_copy(&h, cert);
 }
 
 str sio_handshake_client_cert(const struct sio_handshake *h)

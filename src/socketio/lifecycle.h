@@ -20,6 +20,20 @@ void sio_socket_abandon(struct sio_socket *s);
 /* A connected one: on_disconnecting, out of its rooms, acks fail, on_disconnect. */
 void sio_socket_end(struct sio_socket *s, const char *reason, const char *description);
 
+/* --- Of a socket that comes from, or went to, another server (handover.h) --- */
+
+/* A connected one, in no room but its own; recovered, and on_connection has yet to be called. id is
+ * of no interest for clients of Socket.IO 2. */
+struct sio_socket *sio_socket_thaw(struct sio_namespace *n, struct sio_client *c, str id, str auth,
+                                   bool left_own_room);
+/* Calls on_connection, unless that was done. */
+void sio_socket_arrived(struct sio_socket *s);
+/* Out of the hub and all tables: it is spoken for by tail.h from here on. */
+void sio_socket_move(struct sio_socket *s);
+/* Nobody speaks for it any more: its acks fail, on_moved, and its memory goes with the iteration.
+ */
+void sio_socket_end_moved(struct sio_socket *s);
+
 /* Sends an event, with an id if it is to be acknowledged, and tells on_outgoing if that is watched.
  */
 int sio_socket_send_event(struct sio_socket *s, const struct sio_data *data, unsigned flags,
@@ -27,6 +41,10 @@ int sio_socket_send_event(struct sio_socket *s, const struct sio_data *data, uns
 
 /* The child of that name, which does not exist yet. */
 struct sio_namespace *sio_namespace_child(struct sio_namespace *parent, str name);
+/* The same within a callback of the bus: on_namespace is put off to sio_namespace_announce(), which
+ * must come before any other callback about it. */
+struct sio_namespace *sio_namespace_child_quietly(struct sio_namespace *parent, str name);
+void sio_namespace_announce(struct sio_namespace *n);
 /* One socket less; an empty child may be cleaned up. */
 void sio_namespace_shrink(struct sio_namespace *n);
 void sio_namespace_free(struct sio_namespace *n);

@@ -126,7 +126,7 @@ void sio_namespace_use(struct sio_namespace *n, void *middleware)
     n->middlewares[n->middleware_count++] = middleware;
 }
 
-struct sio_namespace *sio_namespace_child(struct sio_namespace *parent, str name)
+struct sio_namespace *sio_namespace_child_quietly(struct sio_namespace *parent, str name)
 {
     struct sio_server *io = parent->server;
     struct sio_namespace *n = namespace_new(io, (str){ 0 }, name);
@@ -137,8 +137,24 @@ struct sio_namespace *sio_namespace_child(struct sio_namespace *parent, str name
         sio_namespace_use(n, parent->middlewares[i]);
     list_append(&parent->children, &n->link);
     map_put(&io->namespaces, n->name, n);
-    if (io->events->on_namespace)
-        io->events->on_namespace(n);
+    n->unannounced = true;
+    return n;
+}
+
+void sio_namespace_announce(struct sio_namespace *n)
+{
+    if (!n->unannounced)
+        return;
+    n->unannounced = false;
+    if (n->server->events->on_namespace)
+        n->server->events->on_namespace(n);
+}
+
+struct sio_namespace *sio_namespace_child(struct sio_namespace *parent, str name)
+{
+    struct sio_namespace *n = sio_namespace_child_quietly(parent, name);
+
+    sio_namespace_announce(n);
     return n;
 }
 

@@ -43,9 +43,10 @@ struct sio_namespace {
     struct list children;
     uint8_t watch_outgoing, watch_rooms; /* SIO_WATCH_*; rooms: by sio_namespace_watch_rooms() */
     bool is_parent;
-    bool other_ids; /* a socket had an id of another length than SIO_ID_LEN */
-    bool forgetful; /* nobody comes back to it (recovery.h), whatever the options say */
-    bool gone;      /* cleaned up; the memory lives to the iteration's end */
+    bool other_ids;   /* a socket had an id of another length than SIO_ID_LEN */
+    bool forgetful;   /* nobody comes back to it (recovery.h), whatever the options say */
+    bool unannounced; /* internal: on_namespace has yet to be called */
+    bool gone;        /* cleaned up; the memory lives to the iteration's end */
     void *user;
     str name; /* owned; "/_0", "/_1" for parents */
 };

@@ -276,6 +276,19 @@ void sio_question_answered(struct sio_socket *s, int64_t id, const struct sio_da
         consider(q);
 }
 
+void sio_questions_each(const struct sio_socket *s, void (*each)(void *arg, int64_t id), void *arg)
+{
+    struct sio_server *io = s->nsp->server;
+    struct sio_question *q;
+
+    for (uint32_t at = 0; io->questions.count && (q = map_next(&io->questions, &at));) {
+        const struct asked *who = q->key.nsp == s->nsp->number ? find(q, s->ref) : NULL;
+
+        if (who && !who->settled)
+            each(arg, q->key.id);
+    }
+}
+
 void sio_questions_left(struct sio_socket *s)
 {
     struct sio_server *io = s->nsp->server;

@@ -13,6 +13,7 @@
 #include "socketio/client.h"
 #include "socketio/cluster_session.h"
 #include "socketio/lifecycle.h"
+#include "socketio/tail.h"
 
 /* Records of clients that are away may take this part of what the stream may. */
 enum { SAVED_SHARE = 4 };
@@ -226,6 +227,53 @@ bool sio_record_part(struct sio_socket *s)
     return false;
 }
 
+/* --- Between servers --- */
+
+void sio_record_move(struct sio_socket *s)
+{
+    struct sio_record *rec = sio_record_of(s);
+
+    if (rec)
+        record_free(rec);
+}
+
+/* One that waits is what was inherited from a server that died after it had handed the socket over.
+ */
+static bool make_way(struct sio_recovery *r, str pid)
+{
+    struct sio_record *old = map_get(&r->by_pid, pid);
+
+    if (!old)
+        return true;
+    if (old->state != SIO_RECORD_SAVED || old->socket || old->data)
+        return false;
+    sio_record_release(old);
+    return true;
+}
+
+void sio_record_thaw(struct sio_socket *s, const struct sio_record_state *state)
+{
+    struct sio_recovery *r = s->nsp->recovery;
+    struct sio_record *rec;
+
+    if (!s->recoverable || state->pid.n != SIO_ID_LEN || !make_way(r, state->pid))
+        return;
+    rec = mem_zalloc(sizeof *rec);
+    rec->in = r;
+    rec->socket = s;
+    rec->state = SIO_RECORD_LIVE;
+    rec->cursor = rec->after = r->shared ? state->cursor : r->stream.last;
+    rec->joined_ms = state->joined_ms;
+    list_init(&rec->link);
+    list_init(&rec->touched);
+    memcpy(rec->id, s->id, SIO_ID_LEN);
+    memcpy(rec->pid, state->pid.p, SIO_ID_LEN);
+    rec->frozen = state->data.n ? mem_dup(state->data.p, state->data.n) : NULL;
+    rec->frozen_n = (uint32_t)state->data.n;
+    map_put(&r->by_pid, sio_record_pid(rec), rec);
+    ((struct sio_recoverable *)s)->record = rec;
+}
+
 /* --- What the application keeps --- */
 
 int sio_socket_keep(struct sio_socket *s, void *data)
@@ -253,5 +301,5 @@ str sio_socket_frozen(const struct sio_socket *s)
 {
     const struct sio_record *rec = sio_record_of(s);
 
-    return rec ? str_n(rec->frozen, rec->frozen_n) : (str){ 0 };
+    return rec ? str_n(rec->frozen, rec->frozen_n) : sio_arrival_data(s);
 }

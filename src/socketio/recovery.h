@@ -33,7 +33,7 @@ struct sio_recovery {
     bool shared;               /* the bus's history serves, and stream stays empty */
 };
 
-enum sio_record_state {
+enum sio_record_phase {
     SIO_RECORD_JOINING, /* its socket is connecting: nobody else may come back as it */
     SIO_RECORD_LIVE,
     SIO_RECORD_SAVED
@@ -53,7 +53,7 @@ struct sio_record {
     struct list touched; /* cluster_session.c: its data is to be looked at; else linked to itself */
     char *frozen;        /* JSON: its data when that was last looked at; NULL: none */
     uint32_t frozen_n;
-    uint8_t state; /* enum sio_record_state */
+    uint8_t state; /* enum sio_record_phase */
     char id[SIO_ID_LEN], pid[SIO_ID_LEN];
 };
 
@@ -101,6 +101,16 @@ void sio_record_abandoned(struct sio_socket *s);
 /* The socket's memory goes: the record of one that cannot come back goes with it. true: the record
  * stays, and stands for the socket among the namespace's population. */
 bool sio_record_part(struct sio_socket *s);
+
+/* s goes on in another server, and the record with it. */
+void sio_record_move(struct sio_socket *s);
+/* The record of a socket that comes from another server, live there and here; data: what
+ * sio_socket_frozen() gives. None, when somebody else is known by that pid. */
+struct sio_record_state {
+    str pid, data;
+    uint64_t cursor, joined_ms;
+};
+void sio_record_thaw(struct sio_socket *s, const struct sio_record_state *state);
 
 /* --- What is sent --- */
 

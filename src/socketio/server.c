@@ -9,6 +9,7 @@
 #include "socketio/cluster.h"
 #include "socketio/lifecycle.h"
 #include "socketio/recovery.h"
+#include "socketio/tail.h"
 
 static void on_handshake(struct eio_server *e, eio_handshake hs, struct http_request *r)
 {
@@ -69,6 +70,7 @@ void sio_server_close(struct sio_server *io)
     if (io->closing)
         return;
     io->closing = true;
+    sio_server_tail_end(io);
     end_sockets(io);
     forget_records(io);
     eio_server_close(&io->engine, EIO_SERVER_SHUTTING_DOWN);
@@ -93,6 +95,7 @@ void sio_server_fini(struct sio_server *io)
     io->closing = true;
     forget_records(io);
     sio_questions_fini(io);
+    sio_handover_free(io);
     sio_cluster_free(io);
     eio_server_fini(&io->engine);
     ASSERT(io->decisions.count == 0);

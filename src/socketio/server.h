@@ -30,6 +30,7 @@ enum sio_room_change { SIO_ROOM_CREATED, SIO_ROOM_DELETED, SIO_ROOM_JOINED, SIO_
 
 struct request_from;
 struct sio_cluster;
+struct sio_handover;
 
 /* on_middleware, on_connection, on_event, on_disconnecting, on_disconnect and on_parent_match must
  * be there (the first and the last only if there are middlewares and parents); others may be NULL.
@@ -65,6 +66,9 @@ struct sio_events {
     /* What sio_socket_keep() left for a client that will not come back. */
     void (*on_forgotten)(struct sio_namespace *n, void *data);
     void (*on_drain)(struct sio_socket *s); /* the connection's queue ran empty */
+    /* A socket that was handed to another server (handover.h) is not spoken for here any more: the
+     * last callback about it, instead of on_disconnect. */
+    void (*on_moved)(struct sio_socket *s);
     /* An event from another server of the application (2.4). to: who waits for
      * sio_server_side_answer(), to be copied; NULL: nobody does. */
     void (*on_server_side)(struct sio_namespace *n, const struct sio_data *data,
@@ -91,8 +95,12 @@ struct sio_stats {
     uint64_t recovery_inherited;               /* from servers that died */
     uint64_t recovery_given;                   /* to servers that their clients came to */
     uint64_t recovery_evicted; /* came back before their old connection was noticed to be lost */
-    uint64_t msgpack_clients;  /* connections that have spoken MessagePack */
-    uint64_t limits_hit;       /* rooms_max, namespaces_max; emits with more than attachments_max */
+    uint64_t handed_out, handed_in; /* connections that went on in another server; came from one */
+    uint64_t handover_failures;     /* came from another server and made no sense here */
+    uint64_t tail_out,
+        tail_in;              /* what was done to sockets of another server; of ours, by another */
+    uint64_t msgpack_clients; /* connections that have spoken MessagePack */
+    uint64_t limits_hit;      /* rooms_max, namespaces_max; emits with more than attachments_max */
     uint64_t rooms_full, namespaces_full; /* of these, the first two */
 };
 
@@ -101,14 +109,15 @@ struct sio_server {
     struct eio_events engine_events; /* internal */
     struct sio_options options;      /* options.engine is read once; see engine.options */
     const struct sio_events *events;
-    struct map namespaces;       /* by name; parents are not in it */
-    struct list parents;         /* of struct sio_namespace, in the order they were added */
-    struct id_table sockets;     /* of every namespace: what refs name */
-    struct id_table decisions;   /* internal: of struct sio_connect */
-    struct map acks;             /* internal: of struct sio_ack, by socket and id */
-    struct map questions;        /* internal: of struct sio_question, by namespace and id */
-    struct buf head;             /* internal: scratch of encode.c */
-    struct sio_cluster *cluster; /* cluster.h; NULL: alone */
+    struct map namespaces;         /* by name; parents are not in it */
+    struct list parents;           /* of struct sio_namespace, in the order they were added */
+    struct id_table sockets;       /* of every namespace: what refs name */
+    struct id_table decisions;     /* internal: of struct sio_connect */
+    struct map acks;               /* internal: of struct sio_ack, by socket and id */
+    struct map questions;          /* internal: of struct sio_question, by namespace and id */
+    struct buf head;               /* internal: scratch of encode.c */
+    struct sio_cluster *cluster;   /* cluster.h; NULL: alone */
+    struct sio_handover *handover; /* internal: of tail.h; NULL: nothing was handed over */
     struct sio_packing {
         struct buf json, shapes, out; /* of pack.c */
         struct sio_msgpack in;        /* the packet that is being delivered, of client.c */

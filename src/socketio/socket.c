@@ -24,6 +24,7 @@
 #include "socketio/encode.h"
 #include "socketio/lifecycle.h"
 #include "socketio/recovery.h"
+#include "socketio/tail.h"
 #include "socketio/v2.h"
 
 /* --- Life --- */
@@ -72,13 +73,18 @@ static struct sio_socket *socket_new(struct sio_namespace *n, struct sio_client 
     return s;
 }
 
+static void name_v2(struct sio_socket *s)
+{
+    sio_v2_id(s->client, s->nsp, s->id_len == SIO_ID_LEN ? s->id : (char *)(s + 1));
+    s->nsp->other_ids = s->nsp->other_ids || s->id_len != SIO_ID_LEN;
+}
+
 struct sio_socket *sio_socket_new(struct sio_namespace *n, struct sio_client *c, str auth)
 {
     struct sio_socket *s = socket_new(n, c, auth);
 
     if (sio_is_v2(c)) {
-        sio_v2_id(c, n, s->id_len == SIO_ID_LEN ? s->id : (char *)(s + 1));
-        n->other_ids = n->other_ids || s->id_len != SIO_ID_LEN;
+        name_v2(s);
         return s;
     }
     random_name(s->id, sizeof s->id);
@@ -185,6 +191,9 @@ void sio_socket_end(struct sio_socket *s, const char *reason, const char *descri
     struct sio_namespace *n = s->nsp;
     struct sio_server *io = n->server;
 
+    sio_socket_arrived(s);
+    if (s->state > SIO_SOCKET_CONNECTED) /* it was disconnected there */
+        return;
     ASSERT(s->state == SIO_SOCKET_CONNECTED);
     s->state = SIO_SOCKET_LEAVING;
     io->events->on_disconnecting(s, reason, description);
@@ -197,7 +206,72 @@ void sio_socket_end(struct sio_socket *s, const char *reason, const char *descri
     io->stats.sockets_open--;
     s->state = SIO_SOCKET_GONE;
     sio_acks_fail(s);
+    if (s->handed_over)
+        sio_tail_tell_gone(s);
     io->events->on_disconnect(s, reason, description);
+    vanish(s);
+}
+
+/* --- Between servers --- */
+
+struct sio_socket *sio_socket_thaw(struct sio_namespace *n, struct sio_client *c, str id, str auth,
+                                   bool left_own_room)
+{
+    struct sio_socket *s = socket_new(n, c, auth);
+
+    if (sio_is_v2(c)) {
+        name_v2(s);
+    } else {
+        ASSERT(id.n == SIO_ID_LEN);
+        memcpy(s->id, id.p, SIO_ID_LEN);
+    }
+    s->state = SIO_SOCKET_CONNECTED;
+    s->recovered = s->handed_over = s->arriving = true;
+    s->left_own_room = left_own_room;
+    map_put(&n->by_id, sio_socket_id(s), s);
+    hub_enter(&n->hub, &s->member);
+    n->server->stats.sockets_open++;
+    if (!left_own_room)
+        own_room_joined(s);
+    return s;
+}
+
+void sio_socket_arrived(struct sio_socket *s)
+{
+    if (!s->arriving)
+        return;
+    s->arriving = false;
+    sio_namespace_announce(s->nsp);
+    s->nsp->server->events->on_connection(s);
+    sio_arrival_over(s);
+}
+
+/* Listeners to rooms are not told: what they keep ends with this server. */
+void sio_socket_move(struct sio_socket *s)
+{
+    struct sio_namespace *n = s->nsp;
+    struct hub_events events = n->hub.events;
+
+    ASSERT(s->state == SIO_SOCKET_CONNECTED);
+    map_remove(&n->by_id, sio_socket_id(s));
+    n->hub.events = (struct hub_events){ 0 };
+    hub_exit(&n->hub, &s->member);
+    n->hub.events = events;
+    sio_record_move(s);
+    s->state = SIO_SOCKET_MOVED;
+    n->server->stats.sockets_open--;
+}
+
+void sio_socket_end_moved(struct sio_socket *s)
+{
+    const struct sio_events *events = s->nsp->server->events;
+
+    ASSERT(s->state == SIO_SOCKET_MOVED);
+    sio_client_remove(s->client, s);
+    s->state = SIO_SOCKET_GONE;
+    sio_acks_fail(s);
+    if (events->on_moved)
+        events->on_moved(s);
     vanish(s);
 }
 
@@ -223,6 +297,8 @@ void sio_socket_disconnect(struct sio_socket *s, bool close)
 {
     struct sio_client *c = s->client;
 
+    if (s->state == SIO_SOCKET_MOVED)
+        sio_tail_disconnect(s, close);
     if (s->state != SIO_SOCKET_CONNECTED)
         return;
     if (!close) {
@@ -263,7 +339,7 @@ struct eio_session *sio_socket_session(const struct sio_socket *s)
  */
 static bool may_send(const struct sio_socket *s)
 {
-    return s->state <= SIO_SOCKET_CONNECTED;
+    return s->state <= SIO_SOCKET_CONNECTED || s->state == SIO_SOCKET_MOVED;
 }
 
 /* 2.6: with its offset, and kept in case it gets lost. */
@@ -294,6 +370,11 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
         sio_frames_free(&f);
         return err;
     }
+    if (s->state == SIO_SOCKET_MOVED) { /* who has it now sends what was kept */
+        sio_frames_free(&f);
+        s->nsp->server->stats.tail_out++;
+        return 0;
+    }
     if (s->form != SIO_FORM_TEXT) {
         sio_frames_free(&f);
         return sio_send(s->client, &p);
@@ -315,6 +396,8 @@ static int send_now(struct sio_socket *s, const struct sio_data *data, unsigned 
         .flags = flags,
     };
 
+    if (s->state == SIO_SOCKET_MOVED && !sio_tail_keeps(s, flags, id))
+        return sio_tail_emit(s, data, flags, id);
     if (s->recoverable && id == SIO_NO_ID)
         return send_kept(s, data, flags);
     return sio_send(s->client, &p);
@@ -346,9 +429,9 @@ int sio_socket_ack(struct sio_socket *s, int64_t ack, const struct sio_data *dat
     struct sio_outgoing p = { .type = SIO_ACK, .nsp = s->nsp->name, .id = ack, .data = data };
     int err;
 
-    if (s->state != SIO_SOCKET_CONNECTED)
+    if (!sio_socket_alive(s))
         return ATR_ECLOSED;
-    err = sio_send(s->client, &p);
+    err = s->state == SIO_SOCKET_MOVED ? sio_tail_ack(s, ack, data) : sio_send(s->client, &p);
     if (err == 0)
         s->nsp->server->stats.acks_out++;
     return err;
@@ -363,8 +446,7 @@ static bool is_own_room(const struct sio_socket *s, str room)
 
 static bool in_own_room(const struct sio_socket *s)
 {
-    return (s->state == SIO_SOCKET_CONNECTED || s->state == SIO_SOCKET_LEAVING) &&
-           !s->left_own_room;
+    return (sio_socket_alive(s) || s->state == SIO_SOCKET_LEAVING) && !s->left_own_room;
 }
 
 int sio_socket_join(struct sio_socket *s, str room)
@@ -374,6 +456,8 @@ int sio_socket_join(struct sio_socket *s, str room)
 
     if (s->state == SIO_SOCKET_GONE)
         return ATR_ECLOSED;
+    if (s->state == SIO_SOCKET_MOVED)
+        return sio_tail_join(s, room);
     if (is_own_room(s, room)) {
         if (s->left_own_room) {
             s->left_own_room = false;
@@ -394,7 +478,9 @@ int sio_socket_join(struct sio_socket *s, str room)
 
 void sio_socket_leave(struct sio_socket *s, str room)
 {
-    if (!is_own_room(s, room)) {
+    if (s->state == SIO_SOCKET_MOVED) {
+        sio_tail_leave(s, room);
+    } else if (!is_own_room(s, room)) {
         if (hub_leave(&s->nsp->hub, &s->member, room))
             sio_recovery_moved(s, room, false);
     } else if (in_own_room(s)) {
@@ -406,13 +492,18 @@ void sio_socket_leave(struct sio_socket *s, str room)
 
 bool sio_socket_in(const struct sio_socket *s, str room)
 {
-    return is_own_room(s, room) ? in_own_room(s) : hub_in(&s->nsp->hub, &s->member, room);
+    if (is_own_room(s, room))
+        return in_own_room(s);
+    return s->state == SIO_SOCKET_MOVED ? sio_tail_in(s, room)
+                                        : hub_in(&s->nsp->hub, &s->member, room);
 }
 
 void sio_socket_rooms(const struct sio_socket *s, void (*fn)(void *arg, str room), void *arg)
 {
     if (in_own_room(s))
         fn(arg, sio_socket_id(s));
+    if (s->state == SIO_SOCKET_MOVED)
+        sio_tail_rooms(s, fn, arg);
     for (uint32_t i = 0; i < s->member.group_count; i++)
         fn(arg, hub_group_name(s->member.groups[i].group));
 }

@@ -45,7 +45,8 @@ enum sio_socket_state {
     SIO_SOCKET_CONNECTING, /* middlewares decide */
     SIO_SOCKET_CONNECTED,
     SIO_SOCKET_LEAVING, /* on_disconnecting has begun, on_disconnect has not ended */
-    SIO_SOCKET_GONE
+    SIO_SOCKET_GONE,
+    SIO_SOCKET_MOVED /* another server has it now; what is done to it here is done there (tail.h) */
 };
 
 struct sio_socket {
@@ -62,7 +63,9 @@ struct sio_socket {
     uint8_t form;  /* internal: enum sio_form, how its client wants packets */
     bool left_own_room : 1;
     bool recoverable : 1; /* internal: it is a struct sio_recoverable */
-    bool recovered : 1;   /* the client came back as who it was (2.6) */
+    bool recovered : 1;   /* the client came back as who it was (2.6), or was handed over */
+    bool handed_over : 1; /* by another server (handover.h) */
+    bool arriving : 1;    /* internal: so it was, and on_connection has yet to be called */
     uint32_t id_len;      /* SIO_ID_LEN but for clients of Socket.IO 2 */
     char id[SIO_ID_LEN];  /* one of another length lies behind the struct */
 };
@@ -75,6 +78,11 @@ static inline str sio_socket_id(const struct sio_socket *s)
 static inline bool sio_socket_connected(const struct sio_socket *s)
 {
     return s->state == SIO_SOCKET_CONNECTED;
+}
+/* As whoever holds it on sees it: also while another server has it. */
+static inline bool sio_socket_alive(const struct sio_socket *s)
+{
+    return s->state == SIO_SOCKET_CONNECTED || s->state == SIO_SOCKET_MOVED;
 }
 const struct sio_handshake *sio_socket_handshake(const struct sio_socket *s);
 str sio_handshake_client_cert(const struct sio_handshake *h); /* its subject; empty: none */
@@ -110,7 +118,7 @@ int sio_socket_keep(struct sio_socket *s, void *data);
 /* Takes what was left; NULL: nothing. */
 void *sio_socket_kept(struct sio_socket *s);
 /* JSON of its data as another server left it, or as it was last looked at (on_freeze); empty: none.
- */
+ * Of one that was handed over and cannot be recovered: until on_connection has returned. */
 str sio_socket_frozen(const struct sio_socket *s);
 /* What it sent makes no sense to the application: its connection ends as if a packet was malformed.
  */

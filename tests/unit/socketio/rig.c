@@ -193,6 +193,20 @@ static void on_describe(struct sio_socket *s, struct buf *json)
     buf_format(json, "{\"rooms\":%u}", s->member.group_count);
 }
 
+static void on_freeze(struct sio_socket *s, struct buf *json)
+{
+    const char *saves = rig_of(s)->saves;
+
+    if (saves)
+        buf_add(json, str_of(saves));
+}
+
+static void on_moved(struct sio_socket *s)
+{
+    assert_int_equal(s->state, SIO_SOCKET_GONE);
+    note(rig_of(s), "moved(%.*s)", STR_ARG(s->nsp->name));
+}
+
 static const struct sio_events events = {
     .on_middleware = on_middleware,
     .on_connection = on_connection,
@@ -209,6 +223,8 @@ static const struct sio_events events = {
     .on_drain = on_drain,
     .on_server_side = on_server_side,
     .on_describe = on_describe,
+    .on_freeze = on_freeze,
+    .on_moved = on_moved,
 };
 
 void rig_echo(struct rig *g, struct sio_socket *s, str event, const struct sio_data *data,

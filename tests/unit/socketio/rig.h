@@ -4,7 +4,7 @@
  *
  *     mw(/) connect(/) event(/,"x",["x",1],7) leaving(/,why) left(/,why) abandon(/)
  *     match(/_0,/n,{auth}) namespace(/n) gone(/n) out(/,["x"]) drain(/)
- *     forgotten(/) side(/,["x"]) asked(/,["x"])
+ *     forgotten(/) side(/,["x"]) asked(/,["x"]) moved(/)
  *     C D J L: a room was created, deleted, joined, left; without a space in front
  *
  * with +text behind the JSON for each attachment. What a client received: its texts as they are,
@@ -34,7 +34,8 @@ struct rig {
     struct sio_socket *last; /* the socket connected last */
     sio_decision owed[16];   /* decisions that hold left open, in order */
     int owed_count;
-    bool hold; /* middlewares and matchers leave the decision to the test */
+    const char *saves; /* what on_freeze writes; NULL: nothing */
+    bool hold;         /* middlewares and matchers leave the decision to the test */
     /* What the owner does besides logging; any may be NULL. */
     void (*on_connection)(struct rig *g, struct sio_socket *s);
     void (*on_event)(struct rig *g, struct sio_socket *s, str event, const struct sio_data *data,
