@@ -10,7 +10,7 @@ static uint64_t read_ns(clockid_t id)
 {
     struct timespec t;
 
-    clock_gettime(id, &t); /* cannot fail for the two clocks below */
+    clock_gettime(id, &t); /* cannot fail for the clocks below */
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -22,6 +22,11 @@ uint64_t clock_mono_ms(void)
 uint64_t clock_mono_us(void)
 {
     return read_ns(CLOCK_MONOTONIC) / 1000u;
+}
+
+uint64_t clock_boot_ms(void)
+{
+    return read_ns(CLOCK_BOOTTIME) / 1000000u;
 }
 
 int64_t clock_wall_ms(void)

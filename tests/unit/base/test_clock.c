@@ -17,6 +17,15 @@ static void the_clocks_are_the_kernels_and_agree(void **state)
     assert_true(clock_mono_ms() >= ms);
 }
 
+static void boot_time_goes_on(void **state)
+{
+    uint64_t ms = clock_boot_ms();
+
+    (void)state;
+    assert_true(ms >= clock_mono_ms() - 1); /* what it slept comes on top */
+    assert_true(clock_boot_ms() >= ms);
+}
+
 static void wall_time_is_unix_time(void **state)
 {
     time_t before = time(NULL);
@@ -28,4 +37,4 @@ static void wall_time_is_unix_time(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(the_clocks_are_the_kernels_and_agree),
-          cmocka_unit_test(wall_time_is_unix_time))
+          cmocka_unit_test(boot_time_goes_on), cmocka_unit_test(wall_time_is_unix_time))
