@@ -22,7 +22,8 @@
     X(REFUSED, "refused")                                                                          \
     X(ENCODING, "the text is not valid UTF-8")                                                     \
     X(DATABASE, "the database reported an error")                                                  \
-    X(SCRIPT, "the script failed")
+    X(SCRIPT, "the script failed")                                                                 \
+    X(FENCED, "somebody else holds it by now")
 
 /* ATR_ECLOSED, ATR_ETIMEOUT, ... Functions return them as int. New ones are added at the end. */
 typedef enum atr_error {
