@@ -28,6 +28,14 @@ typedef struct atr_websocket_handlers {
      * atr_ws_buffered() has told of bytes that wait. */
     void (*on_drain)(void *user, atr_ws *ws);
     void (*on_pong)(void *user, atr_ws *ws, atr_str payload);
+    /* The connection goes on in another process of the application, which takes this one's place:
+     * the last callback about ws here, instead of on_close. Nothing can be sent to it any more. One
+     * JSON value may be written, which is what on_handed_over gets there. */
+    void (*on_hand_over)(void *user, atr_ws *ws, atr_writer *state);
+    /* A connection comes from such a process, with its channels and all that it was in the middle
+     * of: instead of on_open. state: what was written there; may be empty. An endpoint that has an
+     * on_open but not this keeps its connections until their process ends, which closes them. */
+    void (*on_handed_over)(void *user, atr_ws *ws, atr_str state);
 } atr_websocket_handlers;
 #define ATR_WEBSOCKET_HANDLERS_INIT ATR_INIT(atr_websocket_handlers)
 
@@ -43,8 +51,9 @@ typedef struct atr_websocket_handlers {
  *   idleTimeout       ms of silence after which the connection is closed, 45000; 0: never
  *   maxConnections    further handshakes are answered 503; 0 (default): no limit
  *   protocols         list of the sub-protocols spoken: the first that a client offers is chosen
- *   keepHandshake     true: atr_ws_header(), atr_ws_query() and atr_ws_url() work after on_open,
- *                     too, for which each connection keeps its request (default false)
+ *   keepHandshake     true: atr_ws_header(), atr_ws_headers(), atr_ws_query() and atr_ws_url() work
+ *                     after on_open, too, for which each connection keeps its request (default
+ *                     false)
  *   perMessageDeflate compression, as the setting of that name; false (default): none
  * On failure NULL, with the reason in why (ATR_WHY_BYTES). */
 ATR_API atr_websocket *atr_websocket_new(atr_app *app, atr_str path, atr_str options_json,
@@ -88,6 +97,8 @@ ATR_API atr_str atr_ws_address(const atr_ws *ws); /* valid until the callback re
 /* Of the request: p == NULL when absent, or not kept (see keepHandshake). */
 ATR_API atr_str atr_ws_url(const atr_ws *ws);
 ATR_API atr_str atr_ws_header(const atr_ws *ws, atr_str name);
+ATR_API void atr_ws_headers(const atr_ws *ws, void (*fn)(void *arg, atr_str name, atr_str value),
+                            void *arg);
 ATR_API void atr_ws_query(const atr_ws *ws, void (*fn)(void *arg, atr_str name, atr_str value),
                           void *arg);
 

@@ -86,6 +86,7 @@ atr_app *atr_app_new(int *err)
     http_server_init(&app->http, &app->loop, &HTTP_LIMITS_DEFAULT, http_router_find, &app->router);
     rates_init(&app->rates, &app->loop);
     app->http.rates = app->gateway.rates = &app->rates;
+    app->gateway.streams_open = &app->http.streams_open;
     app_apply_settings(app);
     ASSERT(atr_http_route(app, ATR_STR("GET"), ATR_STR("/healthz"), healthz, app) == 0);
     return app;

@@ -85,6 +85,28 @@ static void on_drain(struct gateway_conn *c)
     w->handlers.on_drain(w->user, conn_out(c));
 }
 
+static void on_freeze(struct gateway_conn *c, struct buf *state)
+{
+    atr_websocket *w = websocket_of(c);
+    atr_writer *writer = atr_writer_new();
+    atr_data d;
+
+    w->handlers.on_hand_over(w->user, conn_out(c), writer);
+    d = atr_writer_data(writer);
+    buf_append(state, d.json.p, d.json.n);
+    atr_writer_free(writer);
+}
+
+static void on_thaw(struct gateway_conn *c, str state)
+{
+    atr_websocket *w = websocket_of(c);
+
+    /* It comes from another process, whatever that may have been. */
+    if (state.n && json_check(state, JSON_DEPTH) < 0)
+        state = STR("");
+    w->handlers.on_handed_over(w->user, conn_out(c), str_out(state));
+}
+
 static struct gateway_events events_for(const atr_websocket_handlers *h)
 {
     return (struct gateway_events){
@@ -94,6 +116,8 @@ static struct gateway_events events_for(const atr_websocket_handlers *h)
         .on_pong = h->on_pong ? on_pong : NULL,
         .on_close = on_close,
         .on_drain = h->on_drain ? on_drain : NULL,
+        .on_freeze = h->on_hand_over ? on_freeze : NULL,
+        .on_thaw = h->on_handed_over ? on_thaw : NULL,
     };
 }
 
@@ -237,6 +261,7 @@ atr_websocket *atr_websocket_new(atr_app *app, atr_str path, atr_str options_jso
         (void)err_why(why, ATR_ESYNTAX, "bad path \"%.*s\"", (int)path.n, path.p);
         goto fail;
     }
+    e->path = arena_copy(&w->strings, str_in(path));
     list_append(&app->websockets, &w->link);
     return w;
 fail:
@@ -380,6 +405,14 @@ atr_str atr_ws_header(const atr_ws *ws, atr_str name)
     str head = gateway_conn_head(conn_in(ws));
 
     return head.p ? str_out(http1_kept_header(head, str_in(name))) : (atr_str){ 0 };
+}
+
+void atr_ws_headers(const atr_ws *ws, void (*fn)(void *arg, atr_str name, atr_str value), void *arg)
+{
+    str head = gateway_conn_head(conn_in(ws));
+
+    if (head.p)
+        head_each_header(head, fn, arg);
 }
 
 void atr_ws_query(const atr_ws *ws, void (*fn)(void *arg, atr_str name, atr_str value), void *arg)

@@ -161,30 +161,44 @@ static void reap(struct loop_job *job)
     mem_free(c);
 }
 
-static void on_close(struct ws_conn *w, unsigned code, str reason, bool ours)
+void gateway_conn_leave(struct gateway_conn *c)
 {
-    struct gateway_conn *c = conn_of(w);
     struct gateway_endpoint *e = gateway_conn_endpoint(c);
-    struct gateway *g = e->gateway;
 
-    /* What we ended has the reason we gave, not what the peer's answer says. */
-    if (ours && code == CODE_RATE && c->has_guard && guard_of(w)->exceeded) {
-        c->end = END_RATE;
-        g->stats.rate_limited++;
-    }
-    if (c->end != END_OTHER && (ours || code == CODE_NONE))
-        reason = str_of(end_texts[c->end]);
     gateway_conn_over(c);
     if (c->holds)
         pressure_stats.held--;
     c->holds = 0;
-    hub_exit(&g->channels, &c->member);
+    hub_exit(&e->gateway->channels, &c->member);
     e->open--;
-    g->stats.open--;
-    e->events->on_close(c, code, reason);
+    e->gateway->stats.open--;
+}
+
+void gateway_conn_doom(struct gateway_conn *c)
+{
+    struct gateway *g = gateway_conn_endpoint(c)->gateway;
+
     id_remove(&g->conns, c->id);
     loop_job_init(&c->reap, reap); /* over the member, which is in no channel any more */
     loop_doom(g->loop, &c->reap);
+}
+
+static void on_close(struct ws_conn *w, unsigned code, str reason, bool ours)
+{
+    struct gateway_conn *c = conn_of(w);
+    struct gateway_endpoint *e = gateway_conn_endpoint(c);
+
+    /* What we ended has the reason we gave, not what the peer's answer says. */
+    if (ours && code == CODE_RATE && c->has_guard && guard_of(w)->exceeded) {
+        c->end = END_RATE;
+        e->gateway->stats.rate_limited++;
+    }
+    if (c->end != END_OTHER && (ours || code == CODE_NONE))
+        reason = str_of(end_texts[c->end]);
+    gateway_conn_leave(c);
+    if (!c->arriving) /* else its owner knows nothing of it */
+        e->events->on_close(c, code, reason);
+    gateway_conn_doom(c);
 }
 
 static void on_drain(struct ws_conn *w)
@@ -222,6 +236,11 @@ static struct rates_guard *guard_of(struct ws_conn *w)
 
     memcpy(&guard, behind(conn_of(w)), sizeof guard);
     return guard;
+}
+
+struct rates_guard *gateway_conn_guard(const struct gateway_conn *c)
+{
+    return c->has_guard ? guard_of((struct ws_conn *)(uintptr_t)&c->ws) : NULL;
 }
 
 static struct gateway_conn *conn_new(struct rates_guard *guard, str head, str client)
@@ -295,26 +314,37 @@ static struct rates_guard *new_guard(struct gateway *g, struct http_request *r)
     return rates_guard_new(g->rates, http_client(r, &from) ? &from : NULL);
 }
 
+struct gateway_conn *gateway_conn_make(struct gateway_endpoint *e, const struct gateway_extras *x)
+{
+    struct gateway *g = e->gateway;
+    struct gateway_conn *c = conn_new(x->guard, x->head, x->client);
+
+    hub_member_init(&c->member);
+    c->ws.events = &e->ws; /* by which it finds its endpoint */
+    c->id = id_add(&g->conns, c);
+    c->heard_ms = (uint32_t)g->loop->now_ms;
+    e->open++;
+    g->stats.open++;
+    if (g->sweep_ms && !timer_running(&g->sweep))
+        loop_timer(g->loop, &g->sweep, g->sweep_ms);
+    return c;
+}
+
 struct gateway_conn *gateway_conn_accept(struct gateway_endpoint *e, struct http_request *r,
                                          str protocol)
 {
-    struct gateway *g = e->gateway;
-    struct gateway_conn *c =
-        conn_new(new_guard(g, r), e->options.keep_head ? r->head_text : STR(""),
-                 http_is_forwarded(r) ? http_peer(r) : STR(""));
+    struct gateway_extras x = {
+        .guard = new_guard(e->gateway, r),
+        .head = e->options.keep_head ? r->head_text : STR(""),
+        .client = http_is_forwarded(r) ? http_peer(r) : STR(""),
+    };
+    struct gateway_conn *c = gateway_conn_make(e, &x);
 
-    hub_member_init(&c->member);
-    c->id = id_add(&g->conns, c);
-    c->heard_ms = (uint32_t)g->loop->now_ms;
     if (e->events->on_open)
         (void)http_peer(r); /* on_open may ask for it, when the stream is no longer r's */
     accept(c, e, r, protocol);
     c->ws.guarded = c->has_guard;
-    e->open++;
-    g->stats.open++;
-    g->stats.opened++;
-    if (g->sweep_ms && !timer_running(&g->sweep))
-        loop_timer(g->loop, &g->sweep, g->sweep_ms);
+    e->gateway->stats.opened++;
     if (e->events->on_open)
         e->events->on_open(c, r);
     return c;

@@ -26,6 +26,7 @@ struct gateway_conn {
     bool pinged : 1;     /* since then */
     bool overflowed : 1; /* is about to be cut off */
     bool pressed : 1;    /* is backed up: has a struct pressure in gateway->pressures */
+    bool arriving : 1;   /* came from another process; its owner has not been told yet */
     /* What stands behind this struct, in this order: */
     bool has_guard : 1;  /* a pointer: what it may send per second */
     bool has_head : 1;   /* a uint32_t length and the text of the request */
@@ -76,12 +77,23 @@ int gateway_conn_close(struct gateway_conn *c, unsigned code, str reason);
 /* Cuts the connection off; on_close runs in this call. */
 void gateway_conn_abort(struct gateway_conn *c);
 
-/* --- implemented for endpoint.c --- */
+/* --- internal to the layer --- */
 
 extern const struct ws_events gateway_ws_events;
 /* Gives the stream what waits behind it; `all`: however much that is. */
 void gateway_conn_pump(struct gateway_conn *c, bool all);
 void gateway_conn_over(struct gateway_conn *c); /* it is backed up no more */
+/* What stands behind the struct. */
+struct gateway_extras {
+    struct rates_guard *guard; /* NULL: none */
+    str head, client;          /* empty: not kept; the peer's address */
+};
+/* A new one, in the tables but without a connection. */
+struct gateway_conn *gateway_conn_make(struct gateway_endpoint *e, const struct gateway_extras *x);
+struct rates_guard *gateway_conn_guard(const struct gateway_conn *c); /* NULL: none */
+/* It is over here: leaves its channels, counts no more. Then, when the owner knows: frees it. */
+void gateway_conn_leave(struct gateway_conn *c);
+void gateway_conn_doom(struct gateway_conn *c);
 void gateway_sweep(struct timer *t);
 void gateway_cut(struct loop_job *job);
 

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "gateway/conn.h"
+#include "gateway/handover.h"
 
 /* A sweep looks this many times per shortest interval, but not all the time. */
 enum { SWEEPS = 8, SWEEP_MIN_MS = 10, SWEEP_MAX_MS = 5000 };
@@ -210,6 +211,8 @@ void gateway_init(struct gateway *g, struct loop *l)
     hub_init(&g->channels, NULL, NULL);
     timer_init(&g->sweep, gateway_sweep);
     loop_job_init(&g->cut, gateway_cut);
+    list_init(&g->endpoints);
+    gateway_arrivals_init(g);
 }
 
 void gateway_fini(struct gateway *g)
@@ -226,6 +229,7 @@ void gateway_fini(struct gateway *g)
             gateway_conn_abort(c);
     loop_timer_stop(g->loop, &g->sweep);
     list_remove(&g->cut.link);
+    gateway_arrivals_drop(g);
     buf_free(&g->overflowed);
     hub_fini(&g->channels);
     map_free(&g->pressures);
@@ -266,5 +270,6 @@ void gateway_endpoint_init(struct gateway_endpoint *e, struct gateway *g,
     pressure_policy_fit(&e->options.output);
     if (!events->on_pong)
         e->ws.on_pong = NULL;
+    list_append(&g->endpoints, &e->link);
     set_sweep(g, o);
 }

@@ -55,11 +55,18 @@ struct gateway_events {
     /* Nothing waits to be sent any more, after the connection was backed up, the kernel had refused
      * some or gateway_conn_watch_drain() was called. */
     void (*on_drain)(struct gateway_conn *c);
+    /* It goes on in another process: the last callback about it, instead of on_close, when it can
+     * neither be sent to nor asked any more. What is appended to state goes along. */
+    void (*on_freeze)(struct gateway_conn *c, struct buf *state);
+    /* It comes from another process, whose on_freeze wrote state: instead of on_open. An owner
+     * with on_open that lacks this one has none of its connections moved. */
+    void (*on_thaw)(struct gateway_conn *c, str state);
 };
 
 struct gateway_stats {
     uint64_t opened, open;
-    uint64_t refused; /* handshakes that were answered with an error */
+    uint64_t frozen, thawed; /* that went to another process, that came from one */
+    uint64_t refused;        /* handshakes that were answered with an error */
     uint64_t messages_in, messages_out;
     uint64_t publishes, deliveries;
     uint64_t pings, idle_timeouts;
@@ -79,6 +86,10 @@ struct gateway {
     struct loop_job cut;   /* ends the connections below */
     struct buf overflowed; /* ids, of those that are to be cut off */
     struct rates *rates;   /* what clients may do per second; NULL: anything */
+    struct list endpoints; /* of struct gateway_endpoint */
+    struct list arrivals;  /* internal to handover.c: those that on_thaw is still to be told of */
+    struct loop_job arrive;
+    uint64_t *streams_open; /* counts the connections that were thawed, too; NULL: nobody counts */
     struct gateway_stats stats;
     bool closing;
 };
@@ -89,7 +100,9 @@ struct gateway_endpoint {
     struct ws_events ws;         /* a connection finds its endpoint through its events */
     const struct gateway_events *events;
     struct gateway_options options;
-    uint32_t open; /* connections */
+    uint32_t open;    /* connections */
+    struct list link; /* in gateway->endpoints */
+    str path;         /* the owner's to set: by which another process knows it; empty: by none */
     void *owner;
 };
 

@@ -47,6 +47,28 @@ void request_push(lua_State *L, const atr_request *r)
     lua_setfield(L, -2, "query");
 }
 
+void request_push_kept(lua_State *L, const atr_ws *ws)
+{
+    atr_str url = atr_ws_url(ws), path = url;
+    const char *mark = url.n ? memchr(url.p, '?', url.n) : NULL;
+
+    if (mark)
+        path.n = (size_t)(mark - url.p);
+    lua_createtable(L, 0, 10);
+    set_text(L, "method", ATR_STR("GET"));
+    set_text(L, "url", url);
+    set_text(L, "path", path);
+    set_text(L, "address", atr_ws_address(ws));
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "secure");
+    lua_newtable(L);
+    atr_ws_headers(ws, set_pair, L);
+    lua_setfield(L, -2, "headers");
+    lua_newtable(L);
+    atr_ws_query(ws, set_pair, L);
+    lua_setfield(L, -2, "query");
+}
+
 void connection_error_push(lua_State *L, const struct connection_error *e)
 {
     lua_createtable(L, 0, 4);

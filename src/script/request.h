@@ -11,6 +11,10 @@
  * long as the script likes. */
 void request_push(lua_State *L, const atr_request *r);
 
+/* The same of a connection whose request is over: of what was not kept (keepHandshake) the texts
+ * and tables are empty. */
+void request_push_kept(lua_State *L, const atr_ws *ws);
+
 /* Pushes { subject, verified }, or nil for an empty subject. */
 void client_cert_push(lua_State *L, atr_str subject, int verified);
 

@@ -39,6 +39,7 @@ struct news {
     int binary;
     unsigned code;
     int function;
+    atr_writer *state;
     atr_decision decision;
 };
 
@@ -64,13 +65,12 @@ static void tell(struct news *n, lua_CFunction entry)
 
 /* --- Ways in --- */
 
-static int open_entry(lua_State *L)
+/* The connection's table, at index 2. */
+static void new_table(lua_State *L, const struct news *n)
 {
-    struct news *n = lua_touserdata(L, 1);
     struct endpoint *e = n->endpoint;
-    struct script *s = e->door->script;
 
-    lua_createtable(L, 1, 0); /* [2] */
+    lua_createtable(L, 1, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, e->type_ref);
     lua_setmetatable(L, 2);
     push_ref(L, atr_ws_ref(n->ws));
@@ -80,13 +80,21 @@ static int open_entry(lua_State *L)
     int place = luaL_ref(L, -2);
     lua_pop(L, 1);
     atr_ws_set_user(n->ws, (void *)(intptr_t)place);
-    gc_owe(s);
+    gc_owe(e->door->script);
+}
+
+static int open_entry(lua_State *L)
+{
+    struct news *n = lua_touserdata(L, 1);
+    struct endpoint *e = n->endpoint;
+
+    new_table(L, n);
     if (e->functions[ON_OPEN] == LUA_REFNIL)
         return 0;
     lua_rawgeti(L, LUA_REGISTRYINDEX, e->functions[ON_OPEN]);
     lua_pushvalue(L, 2);
     request_push(L, n->request);
-    task_start(s, L, 2);
+    task_start(e->door->script, L, 2);
     return 0;
 }
 
@@ -137,6 +145,20 @@ static void on_message(void *user, atr_ws *ws, atr_str data, int binary)
     s->source = before;
 }
 
+/* Takes the table at index 2 out of those that are found by their place. */
+static void end_table(lua_State *L, const struct news *n)
+{
+    const struct endpoint *e = n->endpoint;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->sockets_ref);
+    luaL_unref(L, -1, place_of(n->ws));
+    lua_pushliteral(L, "open"); /* the API still finds it until we return */
+    lua_pushboolean(L, 0);
+    lua_rawset(L, 2);
+    atr_ws_set_user(n->ws, NULL);
+    gc_owe(e->door->script);
+}
+
 static int close_entry(lua_State *L)
 {
     struct news *n = lua_touserdata(L, 1);
@@ -144,13 +166,7 @@ static int close_entry(lua_State *L)
     struct script *s = e->door->script;
 
     push_ws(e, L, n->ws); /* [2] */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, e->sockets_ref);
-    luaL_unref(L, -1, place_of(n->ws));
-    lua_pushliteral(L, "open"); /* the API still finds it until we return */
-    lua_pushboolean(L, 0);
-    lua_rawset(L, 2);
-    atr_ws_set_user(n->ws, NULL);
-    gc_owe(s);
+    end_table(L, n);
     if (e->functions[ON_CLOSE] == LUA_REFNIL)
         return 0;
     lua_rawgeti(L, LUA_REGISTRYINDEX, e->functions[ON_CLOSE]);
@@ -167,6 +183,70 @@ static void on_close(void *user, atr_ws *ws, unsigned code, atr_str reason)
 
     if (place_of(ws))
         tell(&n, close_entry);
+}
+
+/* --- Hand-over: ws.data goes along, and onOpen(ws, req) runs there --- */
+
+static int hand_over_entry(lua_State *L)
+{
+    struct news *n = lua_touserdata(L, 1);
+    struct script *s = n->endpoint->door->script;
+    struct encoder *e;
+    int failed;
+
+    push_ws(n->endpoint, L, n->ws); /* [2] */
+    end_table(L, n);
+    lua_pushliteral(L, "data");
+    lua_rawget(L, 2);
+    if (lua_isnil(L, -1))
+        return 0; /* the script never asked for it */
+    e = encoder_take(s, L);
+    e->plain = true;
+    failed = encode_value(e, L, lua_gettop(L));
+    e->plain = false;
+    if (failed)
+        return encode_raise(e, L); /* which is logged; it goes without */
+    atr_write_json(n->state, encoder_data(e).json);
+    return 0;
+}
+
+static void on_hand_over(void *user, atr_ws *ws, atr_writer *state)
+{
+    struct news n = { .endpoint = user, .ws = ws, .state = state };
+
+    if (place_of(ws))
+        tell(&n, hand_over_entry);
+}
+
+static int handed_over_entry(lua_State *L)
+{
+    struct news *n = lua_touserdata(L, 1);
+    struct endpoint *e = n->endpoint;
+    struct script *s = e->door->script;
+
+    new_table(L, n);
+    lua_pushliteral(L, "handedOver");
+    lua_pushboolean(L, 1);
+    lua_rawset(L, 2);
+    if (n->data.n) {
+        lua_pushliteral(L, "data");
+        push_json(s, L, n->data);
+        lua_rawset(L, 2);
+    }
+    if (e->functions[ON_OPEN] == LUA_REFNIL)
+        return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->functions[ON_OPEN]);
+    lua_pushvalue(L, 2);
+    request_push_kept(L, n->ws);
+    task_start(s, L, 2);
+    return 0;
+}
+
+static void on_handed_over(void *user, atr_ws *ws, atr_str state)
+{
+    struct news n = { .endpoint = user, .ws = ws, .data = state };
+
+    tell(&n, handed_over_entry);
 }
 
 /* onDrain(ws), onPong(ws, payload) */
@@ -455,6 +535,8 @@ static int l_open(lua_State *L)
     atr_websocket_handlers h = ATR_WEBSOCKET_HANDLERS_INIT;
     h.on_open = on_open;
     h.on_close = on_close;
+    h.on_hand_over = on_hand_over;
+    h.on_handed_over = on_handed_over;
     h.on_upgrade = e->functions[ALLOW] != LUA_REFNIL ? on_upgrade : NULL;
     h.on_message = e->functions[ON_MESSAGE] != LUA_REFNIL ? on_message : NULL;
     h.on_drain = e->functions[ON_DRAIN] != LUA_REFNIL ? on_drain : NULL;

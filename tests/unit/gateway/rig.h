@@ -24,7 +24,7 @@ struct rig {
     bool echo, hold;
     gateway_handshake held;
     void (*on_close)(struct rig *g, struct gateway_conn *c); /* or NULL */
-    int fds;                                                 /* open before */
+    int fds; /* open before; -1: there are others that count */
 };
 
 struct client {
