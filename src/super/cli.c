@@ -193,6 +193,21 @@ int cli_ask(const struct cli *c, struct buf *request, bool start, struct buf *an
     return client_ask(&c->home, buf_str(request), answer, why);
 }
 
+int cli_ask_list(const struct cli *c, struct buf *answer, char *why)
+{
+    struct buf request = { 0 };
+    int err;
+
+    cli_begin(&request, "list");
+    err = cli_ask(c, &request, false, answer, why);
+    buf_free(&request);
+    if (err == -ENOENT) {
+        buf_add(answer, STR("{\"list\":[]}"));
+        err = 0;
+    }
+    return err;
+}
+
 int cli_fail(const char *why)
 {
     fprintf(stderr, "atrium: %s\n", why);

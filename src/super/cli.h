@@ -55,6 +55,8 @@ int cli_update(const struct cli *c);
  * 0, or a negative code with the sentence in why. */
 int cli_ask(const struct cli *c, struct buf *request, bool start, struct buf *answer,
             char *why) MUST_CHECK;
+/* {"list":[...]} of everybody; without a supervisor it is empty. */
+int cli_ask_list(const struct cli *c, struct buf *answer, char *why) MUST_CHECK;
 /* Prints the sentence; the exit status. */
 int cli_fail(const char *why);
 /* Prints the table of the answer's list, unless --silent. */

@@ -14,6 +14,7 @@
 #include "super/fields.h"
 #include "super/foreign.h"
 #include "super/logger.h"
+#include "super/monit.h"
 #include "super/startup.h"
 #include "super/supervisor.h"
 #include "super/table.h"
@@ -106,27 +107,11 @@ static int run_kill(const struct cli *c)
 
 /* --- Looking --- */
 
-/* The list of everybody; without a supervisor it is empty. */
-static int ask_list(const struct cli *c, struct buf *answer, char *why)
-{
-    struct buf request = { 0 };
-    int err;
-
-    cli_begin(&request, "list");
-    err = cli_ask(c, &request, false, answer, why);
-    buf_free(&request);
-    if (err == -ENOENT) {
-        buf_add(answer, STR("{\"list\":[]}"));
-        err = 0;
-    }
-    return err;
-}
-
 static int run_list(const struct cli *c)
 {
     struct buf answer = { 0 };
     char why[ATR_WHY_MAX] = "";
-    int err = ask_list(c, &answer, why);
+    int err = cli_ask_list(c, &answer, why);
 
     if (err == 0)
         table_print(stdout, json_get(buf_str(&answer), STR("list")),
@@ -139,7 +124,7 @@ static int run_jlist(const struct cli *c)
 {
     struct buf answer = { 0 };
     char why[ATR_WHY_MAX] = "";
-    int err = ask_list(c, &answer, why);
+    int err = cli_ask_list(c, &answer, why);
     str list = json_get(buf_str(&answer), STR("list"));
 
     if (err == 0)
@@ -167,7 +152,7 @@ static int meant(const struct cli *c, struct buf *out, char *why)
 {
     struct buf answer = { 0 };
     struct json_iter it;
-    int err = ask_list(c, &answer, why);
+    int err = cli_ask_list(c, &answer, why);
     size_t count = 0;
 
     buf_byte(out, '[');
@@ -398,6 +383,8 @@ static const struct command {
     { "list ls ps status l", run_list, "list   what runs" },
     { "jlist", run_jlist, "jlist   the same as JSON, in the form of pm2 jlist" },
     { "describe show info desc inspect", run_describe, "describe NAME|ID   all about one" },
+    { "monit imonit dashboard dash", monit_run,
+      "monit   a live view: processes, their figures, the logs of one" },
     { "logs log", run_logs,
       "logs [NAME|ID] [--lines N] [--json] [--follow] [--err|--out]   the last lines of logs" },
     { "restart", run_on_targets, "restart NAME|ID|all [--update-env]   stop and start again" },

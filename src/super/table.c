@@ -21,7 +21,7 @@ struct row {
     char cells[COLUMNS][CELL_BYTES];
 };
 
-static void duration(char *out, size_t size, int64_t ms)
+void table_duration(char *out, size_t size, int64_t ms)
 {
     int64_t s = ms / 1000;
 
@@ -35,7 +35,7 @@ static void duration(char *out, size_t size, int64_t ms)
         (void)snprintf(out, size, "%lldD", (long long)(s / 86400));
 }
 
-static void bytes(char *out, size_t size, int64_t n)
+void table_bytes(char *out, size_t size, int64_t n)
 {
     if (n < 1 << 20)
         (void)snprintf(out, size, "%.1fkb", (double)n / 1024);
@@ -70,14 +70,14 @@ static void fill(struct row *r, str i)
                    (long long)field_get_number(own, "instance", 0));
     (void)snprintf(r->cells[4], CELL_BYTES, pid ? "%lld" : "-", (long long)pid);
     if (pid)
-        duration(r->cells[5], CELL_BYTES, field_get_number(own, "uptime_ms", 0));
+        table_duration(r->cells[5], CELL_BYTES, field_get_number(own, "uptime_ms", 0));
     else
         (void)snprintf(r->cells[5], CELL_BYTES, "0");
     (void)snprintf(r->cells[6], CELL_BYTES, "%lld",
                    (long long)field_get_number(env, "restart_time", 0));
     text(r->cells[STATUS], env, "status");
     (void)snprintf(r->cells[8], CELL_BYTES, "%.1f%%", cpu);
-    bytes(r->cells[9], CELL_BYTES, field_get_number(monit, "memory", 0));
+    table_bytes(r->cells[9], CELL_BYTES, field_get_number(monit, "memory", 0));
     (void)snprintf(r->cells[10], CELL_BYTES, "%lld",
                    (long long)field_get_number(own, "connections", 0));
 }
@@ -103,7 +103,7 @@ static void rule(FILE *out, const size_t *widths, const char *left, const char *
     fprintf(out, "%s\n", right);
 }
 
-static const char *colour_of(const char *status)
+const char *table_colour(const char *status)
 {
     if (!strcmp(status, "online"))
         return "\033[32m";
@@ -115,7 +115,7 @@ static void line(FILE *out, const size_t *widths, const char *const *cells, bool
     for (size_t c = 0; c < COLUMNS; c++) {
         bool paint = colour && c == STATUS;
 
-        fprintf(out, "│ %s%s%s%*s ", paint ? colour_of(cells[c]) : "", cells[c],
+        fprintf(out, "│ %s%s%s%*s ", paint ? table_colour(cells[c]) : "", cells[c],
                 paint ? "\033[0m" : "", (int)(widths[c] - width(cells[c])), "");
     }
     fputs("│\n", out);

@@ -14,4 +14,10 @@ void table_print(FILE *out, str list, bool colour);
 /* `atrium describe`: one instance, a row per fact. */
 void table_describe(FILE *out, str instance);
 
+/* The same facts for other views: "3m", "24.1mb", and the colour of a status (an SGR sequence).
+ * What n bytes at out do not hold is cut. */
+void table_duration(char *out, size_t n, int64_t ms);
+void table_bytes(char *out, size_t n, int64_t bytes);
+const char *table_colour(const char *status);
+
 #endif

@@ -107,6 +107,24 @@ static off_t last_lines(int fd, unsigned n)
     return 0;
 }
 
+void tail_last(const char *path, unsigned n, struct buf *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t end, at;
+    ssize_t got = 0;
+
+    if (fd < 0)
+        return;
+    at = last_lines(fd, n);
+    end = lseek(fd, 0, SEEK_END);
+    if (end - at > TAIL_BYTES_MAX)
+        at = end - TAIL_BYTES_MAX;
+    if (end > at)
+        got = pread(fd, buf_extend(out, (size_t)(end - at)), (size_t)(end - at), at);
+    out->len -= (size_t)(end - at - (got > 0 ? got : 0));
+    close(fd);
+}
+
 static bool read_more(const struct tails *all, struct tail *t)
 {
     char piece[PIECE_BYTES];

@@ -5,8 +5,7 @@
 #ifndef SUPER_TAIL_H
 #define SUPER_TAIL_H
 
-#include "base/list.h"
-#include "base/str.h"
+#include "base/buf.h"
 
 struct tail_options {
     unsigned lines;
@@ -17,5 +16,10 @@ struct tail_options {
 /* list: instances as report_all() wrote them. Returns the exit status; follows until it is ended.
  */
 int tail_logs(str list, const struct tail_options *o);
+
+/* Appends the last n lines of a file, at most TAIL_BYTES_MAX bytes; nothing when it is not there.
+ */
+enum { TAIL_BYTES_MAX = 64 * 1024 };
+void tail_last(const char *path, unsigned n, struct buf *out);
 
 #endif

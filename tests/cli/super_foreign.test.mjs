@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { withSuper } from "../chaos/support/super.mjs";
 
 const have = `start startOrRestart startOrReload startOrGracefulReload pid stop restart scale reload id inspect delete del
-  sendSignal ping save dump resurrect startup unstartup reset describe desc info show env list ls l ps status jlist
-  flush reloadLogs logs kill gracefulReload softReload`;
+  sendSignal ping save dump resurrect startup unstartup reset describe desc info show env list ls l ps status jlist monit
+  imonit dashboard dash flush reloadLogs logs kill gracefulReload softReload`;
 
 const instead = {
   "trigger send attach": /signal SIGNAL|--follow/,
