@@ -36,9 +36,7 @@ static const struct foreign {
                  "signal SIGNAL NAME\"" },
     { "backup", "\"atrium save\" writes dump.json in ATRIUM_HOME: copy that file" },
     { "cleardump", "\"atrium save\" writes what runs now; or remove dump.json in ATRIUM_HOME" },
-    { "update updatePM2 deepUpdate",
-      "install the new program; \"kill -QUIT $(atrium pid)\" and any command puts the new "
-      "supervisor in force, \"atrium reload all\" the new workers" },
+    { "deepUpdate", "\"atrium update\", once the new program is in the place of the old one" },
     { "report slist sysinfos sysmonit prettylist",
       "\"atrium jlist\" is the state of everything as JSON, \"atrium list\" for people; the "
       "supervisor's log is super.log in ATRIUM_HOME" },

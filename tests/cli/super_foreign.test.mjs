@@ -6,14 +6,14 @@ import { withSuper } from "../chaos/support/super.mjs";
 
 const have = `start startOrRestart startOrReload startOrGracefulReload pid stop restart scale reload id inspect delete del
   sendSignal ping save dump resurrect startup unstartup reset describe desc info show env list ls l ps status jlist monit
-  imonit dashboard dash flush reloadLogs logs kill gracefulReload softReload`;
+  imonit dashboard dash flush reloadLogs logs kill gracefulReload softReload update updatePM2`;
 
 const instead = {
   "trigger send attach": /signal SIGNAL|--follow/,
   "deploy pull forward backward": /git or rsync/,
   "create ecosystem init examples": /atrium\.yaml by hand/,
   "profile:mem profile:cpu": /perf/,
-  "updatePM2 update deepUpdate": /kill -QUIT/,
+  deepUpdate: /atrium update/,
   "install module:install module:update module:generate uninstall module:uninstall package publish module:publish logrotate": /no modules/,
   "set multiset get conf unset": /atrium\.yaml/,
   "report slist sysinfos sysmonit prettylist": /atrium jlist/,
