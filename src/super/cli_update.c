@@ -49,7 +49,8 @@ static int look(const struct cli *c, pid_t *pid, char *why)
     if (err == 0 && field_get_bool(buf_str(&answer), "foreground"))
         err = err_why(why, ATR_ESTATE,
                       "the supervisor runs in the foreground: whoever started it must start it "
-                      "anew (SIGQUIT ends it and leaves workers running); then atrium reload all");
+                      "anew (systemctl restart; SIGQUIT ends it and leaves workers running); then "
+                      "atrium reload all");
     buf_free(&request);
     buf_free(&answer);
     return err;

@@ -313,7 +313,7 @@ static void ask_ping(struct call *c, struct supervisor *s, str request)
     field_number(&b, "pid", getpid());
     field_text(&b, "version", ATRIUM_VERSION);
     field_number(&b, "started", s->started_wall_ms);
-    field_bool(&b, "foreground", s->foreground);
+    field_bool(&b, "foreground", s->foreground || s->service);
     field_number(&b, "adopted", (int64_t)s->adopted);
     field_number(&b, "loggers", (int64_t)s->logs.loggers);
     call_answer(c, buf_str(&b));

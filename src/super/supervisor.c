@@ -404,7 +404,7 @@ static void close_all(struct supervisor *s)
 int supervisor_run(const struct home *home, enum supervisor_mode mode, const char *request)
 {
     bool foreground = mode == SUPERVISOR_FOREGROUND, service = mode == SUPERVISOR_SERVICE;
-    struct supervisor s = { .home = *home, .foreground = foreground };
+    struct supervisor s = { .home = *home, .foreground = foreground, .service = service };
     char why[ATR_WHY_MAX] = "";
     int lock = service ? take_over(home, why) : supervisor_lock(home, why);
 

@@ -43,6 +43,7 @@ struct supervisor {
     uint32_t next_id; /* of the next instance */
     int64_t started_wall_ms;
     bool foreground; /* --no-daemon */
+    bool service;    /* of a service manager */
     bool ending;     /* everything is being stopped, then this process ends */
     int exit_status; /* foreground: what an application ended with, 0 if all were well */
     uint64_t adopted, saves_failed;

@@ -88,6 +88,7 @@ test("a restart of the service (SIGQUIT) keeps workers; it takes over from a sup
   const second = service(s, m);
   await ready(m, second);
   assert.deepEqual(await pids(s, "chat"), workers);
+  await s.fails(["update"], /systemctl restart/);
   assert.deepEqual(await pids(s, "other"), []); // deleted, though it was saved
   process.kill(second.pid, "SIGKILL"); // as the watchdog does
   await second.done;
