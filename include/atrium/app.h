@@ -17,6 +17,7 @@
 #ifndef ATRIUM_APP_H
 #define ATRIUM_APP_H
 
+#include "atrium/json.h"
 #include "atrium/types.h"
 
 /* Marks what a shared object exports to the program: see atr_main(). */
@@ -116,6 +117,18 @@ ATR_API void atr_app_ready(atr_app *app);
 ATR_API void atr_app_close(atr_app *app, uint32_t grace_ms);
 /* Whether atr_app_close() or atr_app_free() has begun. */
 ATR_API int atr_app_closing(const atr_app *app);
+
+/* --- Reloads. Under a supervisor, clients of a process that is replaced go on in the one that
+ * takes its place (docs/cluster.md). --- */
+/* What the application keeps in memory may go along. save is asked in the old process before any
+ * client moves: it writes one JSON value, or nothing. restore gets it in the new one before the
+ * first of them comes; it is not called when nothing was saved. Each returns 0 or a negative code,
+ * which is logged and stops nothing. Replaces those before; NULL: none. */
+ATR_API void atr_app_on_handover(atr_app *app, int (*save)(void *user, atr_writer *w),
+                                 int (*restore)(void *user, atr_str json), void *user);
+/* Asked in the old process, when its clients have moved: how many handlers still run for them. It
+ * ends when there are none, or after a while. Replaces the one before; NULL: none. */
+ATR_API void atr_app_on_busy(atr_app *app, size_t (*fn)(void *user), void *user);
 
 /* Handles SIGTERM and SIGINT as `atrium run` does: the first closes with the grace of the setting
  * "shutdownTimeout", the second stops at once; with TLS, SIGHUP reads the certificates again. The

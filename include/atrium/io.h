@@ -7,7 +7,6 @@
 #define ATRIUM_IO_H
 
 #include "atrium/json.h"
-#include "atrium/json.h"
 #include "atrium/types.h"
 
 #ifdef __cplusplus
@@ -145,6 +144,9 @@ typedef struct atr_namespace_handlers {
     /* Another server asks who s is (atr_fetch_sockets()): w stands inside an object that has id,
      * handshake and rooms; members may be added, such as "data". */
     void (*on_describe)(void *user, atr_socket *s, atr_writer *w);
+    /* s went on in the process that takes this one's place, and what was begun for it here has
+     * ended: the last callback about s, instead of on_disconnecting and on_disconnect. */
+    void (*on_moved)(void *user, atr_socket *s);
 } atr_namespace_handlers;
 #define ATR_NAMESPACE_HANDLERS_INIT ATR_INIT(atr_namespace_handlers)
 
@@ -184,8 +186,8 @@ ATR_API atr_socket *atr_namespace_socket(atr_namespace *n, atr_str id); /* by id
  * namespace's name and '#' in front but for "/". */
 ATR_API atr_str atr_socket_id(const atr_socket *s);
 ATR_API atr_namespace *atr_socket_namespace(const atr_socket *s);
-/* A pointer of the application's own, NULL at first; free what it names in on_disconnect and
- * on_abandon. */
+/* A pointer of the application's own, NULL at first; free what it names in on_disconnect,
+ * on_abandon and on_moved. */
 ATR_API void atr_socket_set_user(atr_socket *s, void *user);
 ATR_API void *atr_socket_user(const atr_socket *s);
 ATR_API int
@@ -264,7 +266,14 @@ ATR_API int atr_socket_keep(atr_socket *s, void *kept);
 /* Takes what was left, from then on yours again; NULL: nothing. */
 ATR_API void *atr_socket_kept(atr_socket *s);
 
-/* What on_save wrote, on whichever server; empty: nothing. Of one that was recovered. */
+/* Whether it came from a process whose place this one has taken (docs/cluster.md): on_connection
+ * ran there before. It counts as recovered, too. In the process that it left it can still be used
+ * until on_moved, and what is done to it is done where it is now; nothing comes from it there but
+ * acknowledgements. */
+ATR_API int atr_socket_handed_over(const atr_socket *s);
+
+/* What on_save wrote, on whichever server; empty: nothing. Of one that was recovered or, in
+ * on_connection, handed over. */
 ATR_API atr_str atr_socket_saved(const atr_socket *s);
 
 ATR_API void atr_socket_disconnect(atr_socket *s, int close);

@@ -36,18 +36,18 @@ struct atr_app {
     struct settings settings;
     struct rates rates;            /* what clients may do per second */
     struct address_range *proxies; /* trustProxy */
-    struct app_cluster *cluster; /* of the owner: the application's other servers; NULL: alone */
-    atr_io *io;                  /* NULL until first asked for */
-    struct list engines;         /* of atr_engine */
-    struct gateway gateway;      /* what plain WebSocket endpoints share */
-    struct list websockets;      /* of atr_websocket */
-    struct list routes;          /* of struct route */
-    struct list folders;         /* of struct folder */
-    struct list databases;       /* of atr_sqlite */
+    struct app_cluster *cluster;   /* of the owner: the application's other servers; NULL: alone */
+    atr_io *io;                    /* NULL until first asked for */
+    struct list engines;           /* of atr_engine */
+    struct gateway gateway;        /* what plain WebSocket endpoints share */
+    struct list websockets;        /* of atr_websocket */
+    struct list routes;            /* of struct route */
+    struct list folders;           /* of struct folder */
+    struct list databases;         /* of atr_sqlite */
     struct sqlite_stats sqlite;
-    struct id_table timers;      /* of atr_timer */
-    struct id_table requests;    /* of struct http_request, those of routes */
-    struct id_table decisions;   /* of struct decision */
+    struct id_table timers;    /* of atr_timer */
+    struct id_table requests;  /* of struct http_request, those of routes */
+    struct id_table decisions; /* of struct decision */
     struct list open_decisions;
     struct tls_context *tls;       /* NULL: nothing listens with TLS */
     struct timer tls_watch;        /* looks whether certificates have changed */
@@ -57,10 +57,17 @@ struct atr_app {
     struct timer closed;           /* looks whether connections are gone while closing */
     struct outside outside;
     uint64_t handler_errors;
-    uint64_t slow_told_ms;        /* when a handler was last said to be slow; 0: none was */
-    uint16_t port;                /* 0 until listening */
-    uint16_t tls_port;            /* 0: none speaks TLS; else it may be the same */
-    struct drain *drain;          /* NULL: not draining */
+    uint64_t slow_told_ms; /* when a handler was last said to be slow; 0: none was */
+    uint16_t port;         /* 0 until listening */
+    uint16_t tls_port;     /* 0: none speaks TLS; else it may be the same */
+    struct drain *drain;   /* NULL: not draining */
+    struct {
+        int (*save)(void *user, atr_writer *w);
+        int (*restore)(void *user, atr_str json);
+        void *user;
+        size_t (*busy)(void *user);
+        void *busy_user;
+    } handover;                   /* of handover.h; NULL: none */
     void (*on_ready)(void *user); /* of atr_app_ready(): whoever runs the process. NULL: nobody */
     void *ready_user;
     bool ready;

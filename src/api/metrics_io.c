@@ -72,6 +72,20 @@ static void give_sizes(const struct metric_walk *w, const struct sio_server *io)
           records);
 }
 
+static void give_handover(const struct metric_walk *w, const struct sio_stats *s)
+{
+    static const char *const help = "Connections that went on in another server",
+                             *const tail =
+                                 "What was done to sockets from the server that they had left";
+
+    COUNTER("socketio_handed_over", "direction=\"in\"", help, s->handed_in);
+    COUNTER("socketio_handed_over", "direction=\"out\"", help, s->handed_out);
+    COUNTER("socketio_handover_failures", "", "Of those that came, lost ones",
+            s->handover_failures);
+    COUNTER("socketio_tail", "direction=\"in\"", tail, s->tail_in);
+    COUNTER("socketio_tail", "direction=\"out\"", tail, s->tail_out);
+}
+
 static void give_socketio(const struct metric_walk *w, const struct sio_stats *s)
 {
     GAUGE("socketio_sockets", "", "Connected sockets of all namespaces", s->sockets_open);
@@ -100,6 +114,7 @@ static void give_socketio(const struct metric_walk *w, const struct sio_stats *s
     COUNTER("socketio_limits", "limit=\"namespaces\"", "What went beyond maxRooms, maxNamespaces",
             s->namespaces_full);
     give_recovery(w, s);
+    give_handover(w, s);
 }
 
 static void give_admin(const struct metric_walk *w, const struct admin_stats *s)

@@ -382,6 +382,14 @@ static void on_drain(struct sio_socket *s)
         n->handlers.on_drain(n->user, socket_out(s));
 }
 
+static void on_moved(struct sio_socket *s)
+{
+    atr_namespace *n = namespace_of(s);
+
+    if (n->handlers.on_moved)
+        n->handlers.on_moved(n->user, socket_out(s));
+}
+
 static void on_handshake(struct sio_server *server, eio_handshake hs, struct http_request *r)
 {
     atr_io *io = server->user;
@@ -417,6 +425,7 @@ const struct sio_events io_events = {
     .on_room = on_room,
     .on_forgotten = on_forgotten,
     .on_drain = on_drain,
+    .on_moved = on_moved,
     .on_server_side = on_server_side,
     .on_freeze = on_freeze,
     .on_describe = on_describe,

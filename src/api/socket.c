@@ -47,7 +47,7 @@ void *atr_socket_user(const atr_socket *s)
 
 int atr_socket_connected(const atr_socket *s)
 {
-    return sio_socket_connected(socket_in(s));
+    return sio_socket_alive(socket_in(s));
 }
 
 /* --- Handshake --- */
@@ -294,6 +294,11 @@ void atr_socket_reject(atr_socket *s)
 int atr_socket_recovered(const atr_socket *s)
 {
     return socket_in(s)->recovered;
+}
+
+int atr_socket_handed_over(const atr_socket *s)
+{
+    return socket_in(s)->handed_over;
 }
 
 int atr_socket_keep(atr_socket *s, void *kept)

@@ -351,6 +351,12 @@ static void on_abandon(void *user, atr_socket *socket)
     forget(((struct nsp *)user)->script, socket);
 }
 
+/* Handlers that still hold it find that it has gone; "disconnect" is told where it is now. */
+static void on_moved(void *user, atr_socket *socket)
+{
+    forget(((struct nsp *)user)->script, socket);
+}
+
 static void on_forgotten(void *user, void *kept)
 {
     forget_data(((struct nsp *)user)->script, kept);
@@ -397,6 +403,7 @@ void event_handlers(atr_namespace_handlers *h, bool outgoing)
     h->on_abandon = on_abandon;
     h->on_forgotten = on_forgotten;
     h->on_drain = on_drain;
+    h->on_moved = on_moved;
     h->on_outgoing = outgoing ? on_outgoing : NULL;
     cluster_handlers(h);
 }

@@ -110,8 +110,10 @@ static int app_event_entry(lua_State *L)
 void server_tell(struct script *s, const char *event, const char *text)
 {
     struct app_event e = { s, event, text };
+    bool before = background_set(s, true);
 
     (void)script_enter_once(s, app_event_entry, &e); /* a failure was logged */
+    s->background = before;
 }
 
 /* server(io, engine, module): the objects that get the server's own events. */

@@ -194,6 +194,14 @@ static int l_recovered(lua_State *L)
     return 1;
 }
 
+static int l_handed_over(lua_State *L)
+{
+    atr_socket *socket = check_live_socket(script_of(L), L, 1);
+
+    lua_pushboolean(L, socket && atr_socket_handed_over(socket));
+    return 1;
+}
+
 static int l_id(lua_State *L)
 {
     atr_socket *socket = check_live_socket(script_of(L), L, 1);
@@ -246,6 +254,7 @@ void socket_open(lua_State *L, struct script *s, int core)
     core_add(L, s, core, "disconnect", l_disconnect);
     core_add(L, s, core, "connected", l_connected);
     core_add(L, s, core, "recovered", l_recovered);
+    core_add(L, s, core, "handed_over", l_handed_over);
     core_add(L, s, core, "id", l_id);
     core_add(L, s, core, "watch", l_watch);
     core_add(L, s, core, "unwatch", l_unwatch);

@@ -139,10 +139,10 @@ static void set_paths(lua_State *L, const char *dir)
 }
 
 static void (*const parts[])(lua_State *L, struct script *s, int core) = {
-    value_open,        task_open,      listeners_open, socket_open,   handshake_open,
-    event_open,        rewrite_open,   namespace_open, room_open,     broadcast_open,
-    cluster_open,      server_open,    describe_open,  engine_open,   http_open,
-    engine_hooks_open, websocket_open, timer_open,     database_open, log_open,
+    value_open,    task_open,      listeners_open, socket_open,       handshake_open, event_open,
+    rewrite_open,  namespace_open, room_open,      broadcast_open,    cluster_open,   server_open,
+    describe_open, engine_open,    http_open,      engine_hooks_open, websocket_open, timer_open,
+    database_open, log_open,       handover_open,
 };
 
 /* Runs the embedded sources; each gets the core table and adds to it what the next ones use. The
@@ -341,6 +341,7 @@ void script_close(struct script *s)
     events_close(s);
     namespaces_close(s);
     describe_close(s);
+    handover_close(s);
     engines_close(s);
     databases_close(s);
     timers_close(s);

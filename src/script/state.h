@@ -91,13 +91,15 @@ struct script {
     int enter_event, enter_connection, enter_call; /* prepared entries */
 
     /* Tasks. */
-    struct task *running; /* NULL: no script code is on the stack */
-    unsigned deep;        /* tasks on the stack */
-    struct task *idle;    /* for reuse */
+    struct task *running;            /* NULL: no script code is on the stack */
+    unsigned deep;                   /* tasks on the stack */
+    struct task *idle;               /* for reuse */
     unsigned idle_count, task_count; /* all: the idle ones too */
-    struct list tasks;    /* all */
-    struct source source; /* of tasks that are started now */
-    struct list pending;  /* of struct pending */
+    struct list tasks;               /* all */
+    struct source source;            /* of tasks that are started now */
+    bool background;                 /* so are these: of the program's own, not begun by a client */
+    unsigned background_count;       /* tasks of that kind */
+    struct list pending;             /* of struct pending */
 
     /* Values. */
     struct value_types types;
@@ -123,6 +125,7 @@ struct script {
     atr_ref deferred_timer;                 /* 0: none waits */
     int allow_ref;                          /* allowRequest */
     int replacer_ref, reviver_ref;          /* LUA_NOREF: none */
+    int save_ref, restore_ref;              /* of onHandover; the same */
     bool reviving;                          /* the reviver is on the stack */
     int names_ref;                          /* event name to number */
     unsigned name_count;
@@ -210,6 +213,7 @@ void socket_open(lua_State *L, struct script *s, int core);
 void handshake_open(lua_State *L, struct script *s, int core);
 void event_open(lua_State *L, struct script *s, int core);
 void rewrite_open(lua_State *L, struct script *s, int core);
+void handover_open(lua_State *L, struct script *s, int core);
 void room_open(lua_State *L, struct script *s, int core);
 void namespace_open(lua_State *L, struct script *s, int core);
 void broadcast_open(lua_State *L, struct script *s, int core);
@@ -226,6 +230,7 @@ void log_open(lua_State *L, struct script *s, int core);
 
 /* And gives back what it registered or holds. */
 void events_close(struct script *s);
+void handover_close(struct script *s);
 void namespaces_close(struct script *s);
 void server_close(struct script *s);
 void describe_close(struct script *s);

@@ -31,6 +31,7 @@ static struct task *task_new(struct script *s, lua_State *L)
 static void task_free(struct task *t)
 {
     t->script->task_count--;
+    t->script->background_count -= t->background;
     luaL_unref(t->script->L, LUA_REGISTRYINDEX, t->anchor);
     list_remove(&t->link);
     mem_free(t);
@@ -45,6 +46,8 @@ static void task_release(struct task *t)
         return;
     }
     lua_settop(t->L, 0);
+    s->background_count -= t->background;
+    t->background = false;
     t->next = s->idle;
     s->idle = t;
     s->idle_count++;
@@ -105,6 +108,7 @@ static void resume(struct task *t, int nargs)
     struct script *s = t->script;
     struct task *outer = s->running;
     struct source source = s->source;
+    bool background = background_set(s, t->background);
 
     s->source = t->source;
     t->waiting = false;
@@ -114,6 +118,7 @@ static void resume(struct task *t, int nargs)
     s->deep--;
     s->running = outer;
     s->source = source;
+    s->background = background;
     if (status == 0) {
         task_done(t);
     } else if (status != LUA_YIELD) {
@@ -136,6 +141,8 @@ void task_start_with(struct script *s, lua_State *L, int nargs,
         t = task_new(s, L);
     }
     t->source = s->source;
+    t->background = s->background;
+    s->background_count += t->background;
     t->on_done = on_done;
     t->id = id;
     t->ref = ref;
@@ -165,7 +172,10 @@ static void main_done(struct task *t, bool ok)
 
 void task_run_main(struct script *s, lua_State *L, struct main_result *r)
 {
+    bool before = background_set(s, true);
+
     task_start_with(s, L, 0, main_done, (uint64_t)(uintptr_t)r, LUA_NOREF);
+    s->background = before;
 }
 
 void task_detach_main(struct script *s)

@@ -26,6 +26,7 @@ struct task {
     uint64_t id; /* for on_done: a decision or a request */
     int ref;     /* for on_done: a value in the registry */
     struct source source;
+    bool background; /* not for a client: nobody waits for its end when clients have gone */
 };
 
 /* Runs the function below nargs arguments at the top of L (which belongs to the innermost protected
@@ -33,6 +34,15 @@ struct task {
 void task_start(struct script *s, lua_State *L, int nargs);
 void task_start_with(struct script *s, lua_State *L, int nargs,
                      void (*on_done)(struct task *t, bool ok), uint64_t id, int ref);
+
+/* Tasks that are started until it is set back are the program's own affair. Returns what was. */
+static inline bool background_set(struct script *s, bool on)
+{
+    bool before = s->background;
+
+    s->background = on;
+    return before;
+}
 
 /* How the main chunk fares. */
 struct main_result {

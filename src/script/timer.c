@@ -40,8 +40,11 @@ static int fire_entry(lua_State *L)
 static void on_fire(void *user)
 {
     struct script_timer *t = user;
+    struct script *s = t->script;
+    bool before = background_set(s, true);
 
-    (void)script_enter_once(t->script, fire_entry, t); /* a failure was logged */
+    (void)script_enter_once(s, fire_entry, t); /* a failure was logged */
+    s->background = before;
 }
 
 /* timer_start(ms, fn, repeat) */

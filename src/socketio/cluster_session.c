@@ -123,7 +123,8 @@ void sio_session_touched(struct sio_socket *socket)
     struct sio_record *rec = sio_record_of(socket);
     struct sio_sessions *s = sessions_of(socket->nsp->server);
 
-    if (!rec || !s || !list_empty(&rec->touched))
+    /* Who has yet to arrive has told nobody here what its data is. */
+    if (!rec || !s || socket->arriving || !list_empty(&rec->touched))
         return;
     list_append(&s->touched, &rec->touched);
     loop_before_flush(s->c->io->engine.loop, &s->look);

@@ -108,6 +108,7 @@ return {
   dir = core.dir,
   version = core.version,
   on = core.on_program,
+  onHandover = core.on_handover,
   sleep = core.sleep,
   spawn = core.spawn,
   now = core.now,

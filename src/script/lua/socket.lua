@@ -359,7 +359,7 @@ end)
 -- Properties. What is costly to make is kept only as long as somebody uses it.
 
 local getters = { id = core.id, connected = core.connected, rooms = core.rooms,
-  recovered = core.recovered }
+  recovered = core.recovered, handedOver = core.handed_over }
 
 -- nil once the socket has gone, but for what "disconnect" handlers keep.
 function getters:nsp()

@@ -501,6 +501,8 @@ static void test_the_tail_speaks_and_hears(void **state)
     buf_clear(&p.heard);
     assert_true(sio_socket_in(socket_of(1), STR("den")));
     assert_int_equal(sio_server_tail(&o->io), 2);
+    assert_int_equal(o->io.stats.tail_out, 4); /* all but the broadcast */
+    assert_int_equal(n->io.stats.tail_in, 4);
     /* Answers to what was asked before and after come to it, and to nobody else. */
     peer_say(&p, "430[\"b\"]");
     peer_say(&p, "431[\"a\"]");
