@@ -1,7 +1,8 @@
 /* net/loop.h - the event loop of a worker: one thread, one epoll, one screen of phases.
  *
- * Each iteration: wait, read and dispatch, timers, inbox, jobs, settling, flush, reap. Nothing an iteration's
- * callbacks hold is freed before reap: closing is a state, freeing happens at that one place.
+ * Each iteration: wait, read and dispatch, timers, inbox, jobs, settling, flush, reap. Nothing an
+ * iteration's callbacks hold is freed before reap: closing is a state, freeing happens at that one
+ * place.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -66,7 +67,7 @@ struct loop {
     uint64_t due_ms;        /* when the next timer was due before the wait; 0: none */
     int64_t wall_ms;        /* Unix time, at most 1 ms behind now_ms */
     struct wheel timers;
-    struct loop_inbox *inbox;                 /* NULL: none */
+    struct loop_inbox *inbox;                         /* NULL: none */
     struct list jobs, settle, flush, flushed, doomed; /* of struct loop_job, run in that order */
     struct epoll_event *ready; /* LOOP_EVENTS of them: fetched by this iteration's wait */
     int ready_at, ready_count; /* those before ready_at are dispatched */

@@ -9,6 +9,8 @@
  */
 #include "net/relay.h"
 
+#include <sys/socket.h>
+
 static int side_of(const struct relay *r, const struct stream *s)
 {
     return r->ends[1] == s;
@@ -17,12 +19,15 @@ static int side_of(const struct relay *r, const struct stream *s)
 /* Lets both go. What is queued is written first. */
 static void finish(struct relay *r)
 {
-    struct stream *a = r->ends[0], *b = r->ends[1];
+    struct stream *ends[2] = { r->ends[0], r->ends[1] };
 
     r->ends[0] = r->ends[1] = NULL;
     list_remove(&r->job.link);
-    stream_end_detached(a);
-    stream_end_detached(b);
+    for (int side = 0; side < 2; side++) {
+        if (r->whole[side])
+            ends[side]->ended = ends[side]->drained = true; /* as far as we are concerned */
+        stream_end_detached(ends[side]);
+    }
     r->on_done(r);
 }
 
@@ -33,6 +38,8 @@ static size_t on_data(struct stream *s, uint8_t *data, size_t n)
     struct stream *to = r->ends[!side];
 
     r->bytes[side] += n;
+    if (r->muted[!side])
+        return n;
     stream_write(to, str_n((char *)data, n));
     /* Of an end that says no more there is not more to come than the kernel holds. */
     if (to->queued_bytes > RELAY_QUEUE_BYTES && !r->last[side]) {
@@ -97,6 +104,17 @@ void relay_join(struct relay *r, struct loop *l, struct stream *a, struct stream
         stream_give(r->ends[side], &events, r);
         stream_resume(r->ends[side]);
     }
+}
+
+bool relay_end_output(struct relay *r, int side)
+{
+    struct stream *s = r->ends[side];
+
+    if (stream_has_queue(s))
+        return false;
+    r->muted[side] = true;
+    (void)shutdown(s->watch.fd, SHUT_WR);
+    return true;
 }
 
 void relay_close(struct relay *r)

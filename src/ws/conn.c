@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/slab.h"
+#include "net/tether.h"
 #include "ws/deflate.h"
 #include "ws/reader.h"
 
@@ -24,6 +25,7 @@ _Thread_local struct ws_stats ws_stats;
 
 /* How many pings of one read are answered one by one. */
 enum { PONGS_PER_READ = 64 };
+enum { CODE_GOING_AWAY = 1001 };
 
 struct ws_linger {
     struct timer timer;
@@ -210,9 +212,19 @@ static size_t on_data(struct stream *s, uint8_t *data, size_t n)
     return used;
 }
 
+/* Of a tether the process that has the other end says so that the peer is to be sent away. */
 static void on_end(struct stream *s)
 {
-    stream_close(s, ATR_ECLOSED);
+    struct ws_conn *w = s->owner;
+
+    if (!w->tethered || w->close_sent || !tether_far_end(s)) {
+        stream_close(s, ATR_ECLOSED);
+        return;
+    }
+    w->closing_ours = true;
+    w->close_code = CODE_GOING_AWAY;
+    send_close(w, CODE_GOING_AWAY, STR(""));
+    part(w, STR(""));
 }
 
 static void on_close(struct stream *s, int err)

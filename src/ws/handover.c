@@ -1,8 +1,9 @@
 /* ws/handover.c - see handover.h.
  *
- * The map: max (bytes of a message), unread, unsent (bytes, left out when there are none), partial
- * (a map: the message that gathers), deflate (a map: what was agreed upon, and both histories).
- * An answer to a ping that waits for the peer to read goes behind what is unsent.
+ * The map: max (bytes of a message), unread, unsent (bytes, left out when there are none), tethered
+ * (the descriptor is the far end of a TLS connection), partial (a map: the message that gathers),
+ * deflate (a map: what was agreed upon, and both histories). An answer to a ping that waits for the
+ * peer to read goes behind what is unsent.
  *
  * Start reading at ws_conn_freeze().
  *
@@ -10,8 +11,11 @@
  */
 #include "ws/handover.h"
 
+#include <errno.h>
+
 #include "base/assert.h"
 #include "base/utf8.h"
+#include "net/tether.h"
 #include "proto/frozen.h"
 #include "ws/deflate.h"
 #include "ws/reader.h"
@@ -89,16 +93,32 @@ static void put_unless_empty(struct frozen_writer *m, const char *key, struct bu
 static bool settle(struct ws_conn *w)
 {
     stream_offer(w->stream);
-    if (w->pong)
+    if (w->pong) {
         stream_send(w->stream, w->pong);
+        msg_unref(w->pong);
+        w->pong = NULL;
+    }
     return w->stream->fault == 0;
+}
+
+/* The descriptor; negative when a TLS connection cannot be tethered now, which then goes on. */
+static int part_with(struct stream *s, struct buf *unread, struct buf *unsent)
+{
+    bool was_paused = s->paused;
+    int fd;
+
+    stream_pause(s);
+    if (!s->secure) {
+        fd = stream_detach(s, unread, unsent);
+        ASSERT(fd >= 0); /* no fault, and nothing more was offered */
+    } else if ((fd = tether_stream(s)) < 0 && !was_paused) {
+        stream_resume(s);
+    }
+    return fd;
 }
 
 static void take_apart(struct ws_conn *w)
 {
-    if (w->pong)
-        msg_unref(w->pong);
-    w->pong = NULL;
     ws_reader_drop(w);
     ws_deflate_free(w->deflate);
     w->deflate = NULL;
@@ -110,14 +130,17 @@ int ws_conn_freeze(struct ws_conn *w, struct buf *out, int *fd)
     struct buf unread = { 0 }, unsent = { 0 };
     struct stream *s = w->stream;
     struct frozen_writer m;
+    bool tethered;
 
-    if (!s || w->close_sent || s->ending || s->secure || s->fault || !settle(w))
+    if (!s || w->close_sent || s->ending || s->fault || !settle(w))
         return ATR_ESTATE;
-    stream_pause(s);
-    *fd = stream_detach(s, &unread, &unsent);
-    ASSERT(*fd >= 0); /* no fault, and nothing more was offered */
+    tethered = w->tethered || s->secure;
+    if ((*fd = part_with(s, &unread, &unsent)) < 0)
+        return -EAGAIN;
     frozen_begin(&m, out, VERSION);
     frozen_put_uint(&m, "max", w->message_bytes_max);
+    if (tethered)
+        frozen_put_bool(&m, "tethered", true);
     if (w->partial)
         freeze_partial(&m, w->partial, w->deflate && w->deflate->gathering);
     if (w->deflate)
@@ -150,6 +173,7 @@ int ws_conn_thaw(struct ws_conn *w, struct loop *l, str map, int fd, const struc
         max > UINT32_MAX)
         return ATR_ESYNTAX;
     w->message_bytes_max = (uint32_t)max;
+    w->tethered = frozen_bool(&f, "tethered");
     if (thaw_state(w, &f) < 0) {
         take_apart(w);
         return ATR_ESYNTAX;

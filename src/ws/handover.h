@@ -12,8 +12,11 @@
 #include "ws/conn.h"
 
 /* Appends w's map to out and takes w apart: w->stream is NULL then, and on_close is not called. *fd
- * is its descriptor, the caller's. ATR_ESTATE: it closes, or is about to; nothing was changed. Not
- * from within a callback of w, nor in the loop's flush phase. */
+ * is its descriptor, the caller's; of a TLS connection, that of its plain side, which this process
+ * relays (net/tether.h). ATR_ESTATE: it closes, or is about to; -EAGAIN: there is no descriptor for
+ * a relay. Nothing was changed then. Not from within a callback of w, nor in the loop's flush
+ * phase.
+ */
 int ws_conn_freeze(struct ws_conn *w, struct buf *out, int *fd) MUST_CHECK;
 
 /* Makes of the map and the descriptor, which w owns then, what was frozen; bytes that had come in

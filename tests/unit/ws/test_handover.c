@@ -123,6 +123,32 @@ static void not_when_the_peer_is_gone(void **state)
     client_close(&c);
 }
 
+/* Of a TLS connection that another process relays: that one's last word sends the peer away. */
+static void the_far_end_of_a_tether(void **state)
+{
+    struct client c;
+    (void)state;
+
+    client_open(&c, MESSAGE_MAX, 0);
+    c.ws.tethered = true;
+    client_hand_over(&c);
+    assert_true(c.ws.tethered);
+    client_say(&c, FIN | WS_TEXT, "on");
+    assert_int_equal(shutdown(c.fd, SHUT_WR), 0);
+    settle(&c);
+    assert_heard(&c, "close(1001) end");
+    assert_log(&c, "T(on) C(1001,,ours)");
+    client_close(&c);
+
+    client_open(&c, MESSAGE_MAX, 0);
+    c.ws.tethered = true;
+    close(c.fd); /* the peer has left */
+    c.fd = -1;
+    turn();
+    assert_log(&c, "C(1006,,peer)");
+    client_close(&c);
+}
+
 static void refused(const struct buf *map)
 {
     struct ws_conn w;
@@ -188,7 +214,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CLIENT_TEST(a_pong_that_waits),         CLIENT_TEST(the_limit_goes_along),
         CLIENT_TEST(half_a_character),          CLIENT_TEST(not_while_it_closes),
-        CLIENT_TEST(not_when_the_peer_is_gone), CLIENT_TEST(what_cannot_be_is_refused),
+        CLIENT_TEST(not_when_the_peer_is_gone), CLIENT_TEST(the_far_end_of_a_tether),
+        CLIENT_TEST(what_cannot_be_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
