@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/drain.h"
+#include "net/tether.h"
 
 const char *atr_version(void)
 {
@@ -124,6 +125,7 @@ void atr_app_free(atr_app *app)
     id_table_free(&app->requests);
     http_router_free(&app->router);
     settings_fini(&app->settings);
+    tether_close_all(&app->loop);
     stream_end_all(&app->loop);
     drain_close(&app->loop);
     loop_fini(&app->loop);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "net/pressure.h"
+#include "net/tether.h"
 #include "net/tls_stream.h"
 
 /* A histogram of microseconds, as seconds: cumulative buckets by powers of two. */
@@ -95,6 +96,10 @@ static void give_tls(const struct metric_walk *w)
     GAUGE("tls_connections", "", "Open TLS connections", tls_stats.open);
     COUNTER("tls_handshakes", "", "TLS handshakes completed", tls_stats.handshakes);
     COUNTER("tls_resumed", "", "Of these, by resumption", tls_stats.resumed);
+    GAUGE("tls_tethers", "", "Of the open ones, those relayed for another process",
+          tether_stats.open);
+    COUNTER("tls_tethered", "", "TLS connections that were relayed for another process",
+            tether_stats.made);
     COUNTER("tls_errors", "reason=\"handshake\"", "TLS connections that failed",
             tls_stats.handshake_failures - tls_stats.handshake_timeouts - tls_stats.plain_http);
     COUNTER("tls_errors", "reason=\"timeout\"", "TLS connections that failed",
@@ -127,6 +132,8 @@ static void give_websocket(const struct metric_walk *w, const struct gateway_sta
     COUNTER("ws_inflated", "", "Compressed WebSocket messages received", ws_stats.inflated);
     GAUGE("websocket_connections", "", "Open connections of plain WebSocket endpoints", g->open);
     COUNTER("websocket_opened", "", "Connections of plain WebSocket endpoints", g->opened);
+    COUNTER("websocket_handed_over", "direction=\"in\"", "Of these, between processes", g->thawed);
+    COUNTER("websocket_handed_over", "direction=\"out\"", "Of these, between processes", g->frozen);
     COUNTER("websocket_refused", "", "Handshakes refused by the application", g->refused);
     COUNTER("websocket_messages", "direction=\"in\"", "Messages of plain WebSocket endpoints",
             g->messages_in);

@@ -14,6 +14,8 @@ static void give_engine(const struct metric_walk *w, const struct eio_stats *e)
           e->websocket_open);
     COUNTER("engine_opened", "", "Engine.IO sessions opened", e->opened);
     COUNTER("engine_closed", "", "Engine.IO sessions closed", e->closed);
+    COUNTER("engine_handed_over", "direction=\"in\"", "Sessions between processes", e->thawed);
+    COUNTER("engine_handed_over", "direction=\"out\"", "Sessions between processes", e->frozen);
     COUNTER("engine_upgrades", "result=\"ok\"", "Upgrades to WebSocket", e->upgrades);
     COUNTER("engine_upgrades", "result=\"failed\"", "Upgrades to WebSocket", e->upgrade_failures);
     COUNTER("engine_packets", "direction=\"in\"", "Engine.IO packets", e->packets_in);

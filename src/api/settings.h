@@ -55,6 +55,7 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(tlsClientCert,                TEXT,  APP,    "\"none\"",                    0,   0,          "certificates of clients: none, request (shown to the application) or require") \
     X(tlsCa,                        TEXT,  APP,    "\"\"",                        0,   0,          "PEM file of the authorities of clients' certificates; empty: the system's") \
     X(tlsHandshakeTimeout,          COUNT, APP,    "10000",                       10,  3600000,    "ms that a TLS handshake may take") \
+    X(tlsLinger,                    COUNT, APP,    "60000",                       0,   86400000,   "ms that a server which hands its clients over still relays those that speak TLS, whose connections cannot move; then they are closed with 1001, in turn") \
     X(tlsReloadInterval,            COUNT, APP,    "5000",                        0,   86400000,   "ms between looks whether a certificate's file has changed; 0: only on SIGHUP") \
     X(metrics,                      TEXT,  APP,    "\"/metrics\"",                0,   0,          "URL path of the metrics in Prometheus's text format; empty: not served") \
     X(metricsPort,                  COUNT, APP,    "0",                           0,   65535,      "port of its own for the metrics; 0: the main port") \
