@@ -29,11 +29,17 @@ enum verdict policy_exit(const struct spec *s, struct history *h, const struct e
         return VERDICT_STOPPED;
     if (f->uptime_ms >= POLICY_CALM_MS)
         h->backoff_ms = 0;
-    if (f->uptime_ms >= (uint64_t)spec_number(s, SPEC_KEY_min_uptime))
+    if (f->uptime_ms >= (uint64_t)spec_number(s, SPEC_KEY_min_uptime)) {
         h->unstable = 0;
-    else if (++h->unstable >= max && max)
+        if (!first)
+            h->backoff_ms = 0;
+    } else if (++h->unstable >= max && max) {
         return VERDICT_ERRORED;
+    }
     *delay_ms = (uint32_t)spec_number(s, SPEC_KEY_restart_delay);
+    if (!first && h->unstable && !spec_given(s, SPEC_KEY_restart_delay) &&
+        !spec_given(s, SPEC_KEY_exp_backoff_restart_delay))
+        first = POLICY_LOOP_MS;
     if (first)
         *delay_ms = backoff(h, first, chance);
     return VERDICT_RESTART;

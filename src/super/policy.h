@@ -1,9 +1,11 @@
 /* super/policy.h - what follows from an exit: start again now, later, or not at all.
  *
  * Pure: time and chance are the caller's. An exit sooner than min_uptime is unstable; so many of
- * them in a row (max_restarts) are a crash loop. The wait of exp_backoff_restart_delay grows by
- * half with each restart up to 15 s, has a quarter of chance in it so that many do not come back
- * together, and starts anew once an instance has been up for 30 s.
+ * them in a row (max_restarts) are a crash loop. Unless a description names a wait, there is none
+ * but after unstable exits: one that grows as the following does, from POLICY_LOOP_MS on. The wait
+ * of exp_backoff_restart_delay grows by half with each restart up to 15 s, has a quarter of chance
+ * in it so that many do not come back together, and starts anew once an instance has been up for 30
+ * s.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +18,7 @@
 
 struct spec;
 
-enum { POLICY_BACKOFF_MAX_MS = 15000, POLICY_CALM_MS = 30000 };
+enum { POLICY_BACKOFF_MAX_MS = 15000, POLICY_CALM_MS = 30000, POLICY_LOOP_MS = 50 };
 
 struct history {
     uint32_t unstable;   /* exits in a row that were too early */

@@ -53,7 +53,7 @@ enum spec_kind {
     X(autorestart,               BOOL,      "true",                 0,   0,          "start again what ended by itself") \
     X(max_restarts,              COUNT,     "16",                   0,   1000000,    "exits in a row sooner than min_uptime, after which the instance is errored and rests; 0: never") \
     X(min_uptime,                MS,        "1000",                 0,   86400000,   "an exit sooner than this counts as unstable") \
-    X(restart_delay,             MS,        "0",                    0,   86400000,   "wait before each restart") \
+    X(restart_delay,             MS,        "0",                    0,   86400000,   "wait before each restart; when neither this nor the next is given, there is one after early exits alone: 50 ms, growing as the next does") \
     X(exp_backoff_restart_delay, MS,        "0",                    0,   86400000,   "wait before the first restart; grows by half with each, up to 15 s, with a quarter of chance; starts anew after 30 s of uptime") \
     X(stop_exit_codes,           CODES,     "[]",                   0,   255,        "exit codes after which it is not started again") \
     X(max_memory_restart,        BYTES,     "0",                    0,   INT64_MAX,  "resident memory above which an instance is replaced; looked at each second; 0: no limit") \

@@ -96,6 +96,44 @@ test("back-off: restarts wait, and longer each time", withSuper(async (s) => {
   waits.forEach((ms, n) => assert.ok(ms >= bases[n] * 0.74 && ms <= bases[n] * 1.26, `${waits}`));
 }));
 
+test("a crash loop backs off by itself; the counters of describe tell reasons apart", withSuper(async (s) => {
+  s.write("bad.sh", "echo try; exit 1");
+  await s.start(["start", "bad.sh", "--max-restarts", "6"]).done;
+  await until("errored", async () => (await s.of("bad"))[0].pm2_env.status === "errored");
+  const waits = [...s.read("home/super.log").matchAll(/restart-waits .*ms=(\d+)/g)].map((m) => Number(m[1]));
+  const bases = [50, 75, 112, 168, 252];
+  assert.equal(waits.length, 5);
+  waits.forEach((ms, n) => assert.ok(ms >= bases[n] * 0.74 && ms <= bases[n] * 1.26, `${waits}`));
+  const text = await s.ok(["describe", "bad"]);
+  for (const [key, value] of Object.entries({ status: "errored", restart_time: 5, unstable_restarts: 6, crashes: 6, hangs: 0, memory_restarts: 0, unready: 0, reloads: 0, watch_reloads: 0, timed_reloads: 0 }))
+    assert.match(text, new RegExp(`^  ${key} +${value}$`, "m"));
+  await s.ok(["reset", "bad"]);
+  assert.match(await s.ok(["describe", "bad"]), /^  crashes +0$/m);
+}));
+
+test("another program above max_memory_restart is restarted, and counted", withSuper(async (s) => {
+  s.write("grow.py", "import sys, time\nprint('up', flush=True)\nhoard = b'x' * (200 << 20)\ntime.sleep(1000)");
+  await s.ok(["start", "grow.py", "--max-memory-restart", "150M"]);
+  const [first] = await s.of("grow");
+  const second = await until("another process", async () => {
+    const [i] = await s.of("grow");
+    return i.pid && i.pid !== first.pid && i;
+  });
+  assert.ok(second.atrium.memory_restarts >= 1);
+  assert.equal(second.atrium.crashes, 0);
+  assert.match(s.read("home/super.log"), /memory-limit app=grow .*max=157286400/);
+}));
+
+test("an application that never listens is told, given hang_timeout more, and replaced", withSuper(async (s) => {
+  s.write("stuck.lua", "print('try') while true do end");
+  await s.start(["start", "stuck.lua", "--listen-timeout", "300", "--hang-timeout", "500", "--max-restarts", "2", "--port", "0"]).done;
+  await until("errored", async () => (await s.of("stuck"))[0].pm2_env.status === "errored");
+  const [i] = await s.of("stuck");
+  assert.equal(i.atrium.unready, 2);
+  assert.equal(s.log("stuck-out.log"), "try\n".repeat(2));
+  assert.match(s.read("home/super.log"), /not-ready .*it did not listen within 300 ms/);
+}));
+
 test("exit codes: stop_exit_codes and autorestart decide", withSuper(async (s) => {
   s.write("seven.sh", "exit 7");
   s.write("once.sh", "exit 0");

@@ -37,11 +37,14 @@ static void early_exits_in_a_row_are_a_crash_loop(void **state)
     (void)state;
     describe(&s, "{\"max_restarts\":3,\"min_uptime\":1000}");
     assert_int_equal(happens(&s, &h, 10, 0, &delay), VERDICT_RESTART);
-    assert_int_equal(delay, 0);
+    assert_in_range(delay, 37, 63);
     assert_int_equal(happens(&s, &h, 999, 0, &delay), VERDICT_RESTART);
+    assert_in_range(delay, 56, 94);                                      /* half as long again */
     assert_int_equal(happens(&s, &h, 1000, 0, &delay), VERDICT_RESTART); /* long enough: forgiven */
+    assert_int_equal(delay, 0);
     assert_int_equal(h.unstable, 0);
     assert_int_equal(happens(&s, &h, 1, 0, &delay), VERDICT_RESTART);
+    assert_in_range(delay, 37, 63);
     assert_int_equal(happens(&s, &h, 1, 0, &delay), VERDICT_RESTART);
     assert_int_equal(happens(&s, &h, 1, 0, &delay), VERDICT_ERRORED);
     spec_fini(&s);
@@ -50,6 +53,27 @@ static void early_exits_in_a_row_are_a_crash_loop(void **state)
     for (int i = 0; i < 1000; i++)
         assert_int_equal(happens(&s, &h, 1, 0, &delay), VERDICT_RESTART);
     spec_fini(&s);
+}
+
+static void a_wait_of_none_is_none(void **state)
+{
+    static const char *const none[] = { "{\"restart_delay\":0}",
+                                        "{\"exp_backoff_restart_delay\":0}" };
+    uint32_t delay;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct history h = { 0 };
+        struct spec s;
+
+        describe(&s, none[i]);
+        for (int n = 0; n < 5; n++) {
+            delay = 77;
+            assert_int_equal(happens(&s, &h, 1, 0, &delay), VERDICT_RESTART);
+            assert_int_equal(delay, 0);
+        }
+        spec_fini(&s);
+    }
 }
 
 static void waits_grow_by_half_up_to_a_ceiling(void **state)
@@ -147,6 +171,7 @@ static void the_smallest_free_number(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(early_exits_in_a_row_are_a_crash_loop),
+          cmocka_unit_test(a_wait_of_none_is_none),
           cmocka_unit_test(waits_grow_by_half_up_to_a_ceiling), cmocka_unit_test(calm_begins_anew),
           cmocka_unit_test(fixed_waits), cmocka_unit_test(some_exits_are_final),
           cmocka_unit_test(the_smallest_free_number))
