@@ -1,9 +1,10 @@
 /* engineio/handover.c - see handover.h.
  *
- * The map: sid, eio3, base64; beat (when the heartbeat's timer is due), waits and extended (of the
- * pong), held (since the latest ping); from (the address that limits count it for); and either ws
- * (the connection's map, ws/handover.h) or polling (a map: text, jsonp, queue, compress). What
- * waits behind a transport goes into it first, so neither holds nor a backlog are moved.
+ * The map: sid, eio3, base64; interval and timeout (of pings, as the client was told), beat (when
+ * the heartbeat's timer is due), waits and extended (of the pong), held (since the latest ping);
+ * from (the address that limits count it for); and either ws (the connection's map, ws/handover.h)
+ * or polling (a map: text, jsonp, queue, compress). What waits behind a transport goes into it
+ * first, so neither holds nor a backlog are moved.
  *
  * Times are of CLOCK_MONOTONIC, which the processes of a machine share.
  *
@@ -24,7 +25,7 @@
 #include "proto/frozen.h"
 #include "ws/handover.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 1, PACES_MAX = UINT8_MAX, PACE_MS_MAX = 86400000 };
 
 /* --- Freezing --- */
 
@@ -85,10 +86,13 @@ static void freeze_polling(struct frozen_writer *parent, const struct eio_pollin
 static void freeze_state(struct frozen_writer *w, const struct eio_session *s)
 {
     const struct address *from = s->guard ? rates_guard_address(s->guard) : NULL;
+    struct eio_pace pace = eio_session_pace(s);
 
     frozen_put_bytes(w, "sid", eio_session_sid(s));
     frozen_put_bool(w, "eio3", s->eio3);
     frozen_put_bool(w, "base64", s->base64);
+    frozen_put_uint(w, "interval", pace.interval_ms);
+    frozen_put_uint(w, "timeout", pace.timeout_ms);
     frozen_put_uint(w, "beat", s->heartbeat.at_ms);
     frozen_put_bool(w, "waits", s->awaiting_pong);
     frozen_put_bool(w, "extended", s->pong_extended);
@@ -223,11 +227,40 @@ static void thaw_guard(struct eio_session *s, const struct frozen *f, int fd)
     s->guard = rates_guard_new(rates, known ? &a : NULL);
 }
 
+static bool same_pace(const struct eio_pace *a, const struct eio_pace *b)
+{
+    return a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms;
+}
+
+/* The client goes by what its handshake said, whatever this server is set to. */
+static void thaw_pace(struct eio_session *s, const struct frozen *f)
+{
+    struct eio_server *e = s->server;
+    struct eio_pace usual = eio_session_pace(s);
+    uint64_t interval = frozen_uint(f, "interval", usual.interval_ms),
+             timeout = frozen_uint(f, "timeout", usual.timeout_ms);
+    struct eio_pace pace = { (uint32_t)interval, (uint32_t)timeout };
+    uint32_t at = 0;
+
+    if (same_pace(&pace, &usual) || interval == 0 || timeout == 0 || interval > PACE_MS_MAX ||
+        timeout > PACE_MS_MAX)
+        return;
+    while (at < e->pace_count && !same_pace(&e->paces[at], &pace))
+        at++;
+    if (at == PACES_MAX)
+        return;
+    if (at == e->pace_count) {
+        e->paces = mem_realloc(e->paces, (at + 1) * sizeof *e->paces);
+        e->paces[e->pace_count++] = pace;
+    }
+    s->pace = (uint8_t)(at + 1);
+}
+
 static void thaw_heartbeat(struct eio_session *s, const struct frozen *f)
 {
-    const struct eio_options *o = &s->server->options;
+    struct eio_pace pace = eio_session_pace(s);
     uint64_t now_ms = s->server->loop->now_ms, at_ms = frozen_uint(f, "beat", now_ms),
-             longest_ms = (uint64_t)o->ping_interval_ms + o->ping_timeout_ms,
+             longest_ms = (uint64_t)pace.interval_ms + pace.timeout_ms,
              delay_ms = at_ms > now_ms ? at_ms - now_ms : 0;
 
     s->awaiting_pong = frozen_bool(f, "waits");
@@ -242,6 +275,7 @@ static int thaw_state(struct eio_session *s, const struct frozen *f, int fd)
 
     s->base64 = frozen_bool(f, "base64");
     thaw_guard(s, f, fd);
+    thaw_pace(s, f);
     thaw_heartbeat(s, f);
     if (polling.p) {
         s->polling = eio_polling_new(s);

@@ -14,6 +14,7 @@
 #include "engineio/server.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
 #include "engineio/cors.h"
 #include "engineio/handshake.h"
 #include "engineio/polling.h"
@@ -299,6 +300,7 @@ void eio_server_fini(struct eio_server *e)
     }
     eio_websocket_drop_surplus(e);
     map_free(&e->sessions);
+    mem_free(e->paces);
     id_table_free(&e->waiting);
     msg_unref(e->ping);
     msg_unref(e->pong);

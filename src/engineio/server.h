@@ -97,6 +97,11 @@ struct eio_stats {
         queue_overflows, rate_limited, sessions_full;
 };
 
+/* When a client is pinged, and given up. It was told so by its handshake. */
+struct eio_pace {
+    uint32_t interval_ms, timeout_ms;
+};
+
 struct eio_server {
     struct loop *loop;
     struct eio_options options; /* may change between requests; strings belong to the owner */
@@ -111,6 +116,8 @@ struct eio_server {
     struct msg *ping, *pong, *probe_pong; /* shared by all sessions */
     struct buf head, body;                /* internal: scratch of answers */
     struct rates *rates;                  /* what clients may do per second; NULL: anything */
+    struct eio_pace *paces; /* other than the options': of sessions that began in other servers */
+    uint32_t pace_count;
     uint64_t *streams_open; /* counts the WebSockets of thawed sessions, too; NULL: nobody counts */
     struct eio_stats stats;
     void *owner;
@@ -142,8 +149,9 @@ struct eio_session {
     bool eio3;                         /* protocol 3 */
     bool base64;                       /* b64=1 on WebSocket: binary goes as text, "b" + base64 */
     bool overflowed;                   /* closing because output was not taken */
-    bool doomed;                       /* internal */
-    bool was_held;                     /* since the latest ping */
+    bool doomed : 1;                   /* internal */
+    bool was_held : 1;                 /* since the latest ping */
+    uint8_t pace;                      /* 0: as the options say; else of server->paces, from 1 on */
     uint8_t sid_len;
     uint16_t holds;        /* while not 0, the peer is not read from */
     char sid[EIO_SID_LEN]; /* of a longer one: a pointer to it; see eio_session_sid() */

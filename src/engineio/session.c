@@ -42,6 +42,15 @@ const char *eio_reason_text(enum eio_reason r)
 
 /* --- Heartbeat --- */
 
+struct eio_pace eio_session_pace(const struct eio_session *s)
+{
+    const struct eio_server *e = s->server;
+
+    if (s->pace)
+        return e->paces[s->pace - 1];
+    return (struct eio_pace){ e->options.ping_interval_ms, e->options.ping_timeout_ms };
+}
+
 static void beat_in(struct eio_session *s, uint64_t delay_ms)
 {
     loop_timer(s->server->loop, &s->heartbeat, delay_ms);
@@ -60,9 +69,9 @@ static void beat_after(struct eio_session *s, uint64_t delay_ms)
 /* Protocol 3: the client pings. */
 static void await_ping(struct eio_session *s)
 {
-    const struct eio_options *o = &s->server->options;
+    struct eio_pace pace = eio_session_pace(s);
 
-    beat_in(s, (uint64_t)o->ping_interval_ms + o->ping_timeout_ms);
+    beat_in(s, (uint64_t)pace.interval_ms + pace.timeout_ms);
 }
 
 /* Not in time: the pong to our ping, or (eio3) a ping. */
@@ -79,7 +88,7 @@ static bool forgive(struct eio_session *s)
 
     s->was_held = s->holds > 0;
     if (held)
-        beat_in(s, s->server->options.ping_timeout_ms);
+        beat_in(s, eio_session_pace(s).timeout_ms);
     return held;
 }
 
@@ -90,7 +99,7 @@ static void send_ping(struct eio_session *s)
     s->awaiting_pong = true;
     s->pong_extended = false;
     s->was_held = s->holds > 0;
-    beat_after(s, e->options.ping_timeout_ms);
+    beat_after(s, eio_session_pace(s).timeout_ms);
     (void)eio_session_send(s, &e->ping, 1); /* a full queue closes the session by itself */
 }
 
@@ -169,7 +178,7 @@ struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid)
     if (eio3)
         await_ping(s);
     else
-        beat_in(s, e->options.ping_interval_ms);
+        beat_in(s, eio_session_pace(s).interval_ms);
     e->stats.opened++;
     return s;
 }
@@ -235,7 +244,7 @@ static void note_traffic(struct eio_session *s)
     if (!s->awaiting_pong || s->pong_extended)
         return;
     s->pong_extended = true;
-    beat_in(s, s->server->options.ping_timeout_ms);
+    beat_in(s, eio_session_pace(s).timeout_ms);
 }
 
 void eio_session_message(struct eio_session *s, bool binary, uint8_t *data, size_t n)
@@ -252,7 +261,7 @@ static void take_pong(struct eio_session *s)
 {
     s->server->stats.packets_in++;
     s->awaiting_pong = false;
-    beat_in(s, s->server->options.ping_interval_ms);
+    beat_in(s, eio_session_pace(s).interval_ms);
 }
 
 /* Protocol 3. The pong has no data, whatever the ping had. */

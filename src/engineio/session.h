@@ -13,6 +13,7 @@
 struct eio_session *eio_session_new(struct eio_server *e, bool eio3, str sid);
 /* The same without a heartbeat, and not counted as opened. */
 struct eio_session *eio_session_make(struct eio_server *e, bool eio3, str sid);
+struct eio_pace eio_session_pace(const struct eio_session *s);
 /* Holds a new session, whose first request r is, to the limits of its server. */
 void eio_session_limit(struct eio_session *s, struct http_request *r);
 /* What options.initial_packet says, framed; NULL: nothing. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engineio/handover.h"
+#include "engineio/session.h"
 #include "proto/frozen.h"
 
 static struct rig from, to;
@@ -244,6 +245,31 @@ static void the_heartbeat_goes_on(void **state)
     assert_true(s->awaiting_pong);
     frame_text(&c, "3");
     assert_text_frame(&c, "2");
+    client_close(&c);
+    both_close();
+}
+
+static void unhurried(struct eio_options *o)
+{
+    o->ping_interval_ms = 3600000;
+}
+
+/* The client was told when to expect pings: a server that is set otherwise keeps to that. */
+static void pings_come_as_the_client_was_told(void **state)
+{
+    struct client c;
+    struct eio_session *s;
+    (void)state;
+
+    websocket_begin(&c, quick);
+    unhurried(&to.engine.options);
+    s = move(&from.last->session, &c);
+    assert_int_equal(eio_session_pace(s).interval_ms, 60);
+    for (int i = 0; i < 2; i++) {
+        assert_text_frame(&c, "2");
+        frame_text(&c, "3");
+    }
+    assert_int_equal(to.engine.pace_count, 1);
     client_close(&c);
     both_close();
 }
@@ -502,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_held_session_keeps_what_has_come),
         cmocka_unit_test(what_was_not_taken_follows),
         cmocka_unit_test(the_heartbeat_goes_on),
+        cmocka_unit_test(pings_come_as_the_client_was_told),
         cmocka_unit_test(protocol_and_form_stay),
         cmocka_unit_test(a_session_that_polls),
         cmocka_unit_test(a_get_that_waits_is_answered),
