@@ -18,12 +18,22 @@ struct drain {
     struct timer tick;
     atr_app *app;
     uint64_t until_ms;
-    uint64_t linger_ms;   /* until then TLS connections of others are relayed */
+    uint64_t linger_ms;   /* until then those stay that were handed over but for their TLS */
     uint64_t farewell_ms; /* all have been told: when to give those up that are left; 0: not yet */
 };
 
-/* What other processes have of our TLS connections outlives our own by `tlsLinger`. Returns in how
- * many ms to look again; 0: there are none any more. */
+static bool handed_over(const atr_app *app)
+{
+    struct eio_stats sum;
+    uint64_t waiting;
+
+    io_sum_stats(app, &sum, &waiting);
+    return sum.frozen + app->gateway.stats.frozen > 0;
+}
+
+/* Once all others are gone: connections that are relayed for other processes. For those that this
+ * one's clients went to they are for `tlsLinger`. Returns in how many ms to look again; 0: there
+ * are none any more. */
 static uint64_t see_tethers_off(struct drain *d)
 {
     struct loop *l = &d->app->loop;
@@ -31,7 +41,7 @@ static uint64_t see_tethers_off(struct drain *d)
 
     if (tether_count(l) == 0)
         return 0;
-    if (l->now_ms < d->linger_ms)
+    if (l->now_ms < d->linger_ms && handed_over(d->app))
         return d->linger_ms - l->now_ms < LOOK_MS ? d->linger_ms - l->now_ms : LOOK_MS;
     if (tether_end_some(l, &n) == 0 && d->farewell_ms == 0)
         d->farewell_ms = l->now_ms + FAREWELL_MS;

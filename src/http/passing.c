@@ -19,6 +19,11 @@ bool http_may_hand_over(const struct http_request *r)
     return !r->conn->stream->secure && !r->conn->origin;
 }
 
+bool http_is_relayed(const struct http_request *r)
+{
+    return r->conn->origin != NULL;
+}
+
 unsigned http_moves(const struct http_request *r)
 {
     return r->conn->moves;

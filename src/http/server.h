@@ -217,6 +217,8 @@ struct stream *http_take_stream(struct http_request *r);
 struct stream *http_hand_over(struct http_request *r, struct buf *head);
 /* Not what speaks TLS, or for somebody else. */
 bool http_may_hand_over(const struct http_request *r);
+/* Whether another process has r's connection, and speaks for it. */
+bool http_is_relayed(const struct http_request *r);
 /* How often r's connection has been passed on before. */
 unsigned http_moves(const struct http_request *r);
 /* Gives away the plain connections that are between requests: take gets the descriptor of each, to

@@ -15,15 +15,13 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "net/relay.h"
 
 enum { PEER, NEAR }; /* the relay's ends */
 
-struct tether {
-    struct relay relay;
-    struct list link;     /* in tethers, oldest first */
-    struct loop_job reap; /* once done */
-    bool told;            /* the near end's way out has ended */
+/* One that is nobody's. */
+struct own_tether {
+    struct tether tether;
+    struct loop_job reap;
 };
 
 _Thread_local struct tether_stats tether_stats;
@@ -35,11 +33,6 @@ static struct tether *tether_of(struct list *at)
     return container_of(at, struct tether, link);
 }
 
-static void reap(struct loop_job *job)
-{
-    mem_free(container_of(job, struct tether, reap));
-}
-
 static void over(struct tether *t)
 {
     tether_stats.open--;
@@ -47,37 +40,67 @@ static void over(struct tether *t)
     tether_stats.bytes_in += t->relay.bytes[PEER];
     tether_stats.bytes_out += t->relay.bytes[NEAR];
     list_remove(&t->link);
-    loop_job_init(&t->reap, reap);
-    loop_doom(t->relay.loop, &t->reap);
 }
 
 static void on_done(struct relay *r)
 {
-    over(container_of(r, struct tether, relay));
+    struct tether *t = container_of(r, struct tether, relay);
+
+    over(t);
+    t->on_done(t);
 }
 
-int tether_stream(struct stream *s)
+void tether_join(struct tether *t, struct stream *peer, struct stream *near)
 {
-    struct stream *near;
-    struct tether *t;
-    int fds[2];
+    void (*done)(struct tether *) = t->on_done;
 
-    ASSERT(s->secure && s->paused && !s->closing && !s->ending);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
-        return -errno;
-    t = mem_zalloc(sizeof *t);
-    t->relay.on_done = on_done;
-    t->relay.whole[NEAR] = true;
+    *t = (struct tether){ .relay = { .on_done = on_done, .whole[NEAR] = true }, .on_done = done };
     list_init(&t->link);
     if (!tethers.next)
         list_init(&tethers);
     list_append(&tethers, &t->link);
     tether_stats.open++;
     tether_stats.made++;
-    near = stream_new(s->loop, fds[0], s->events, NULL); /* the relay's events follow at once */
-    relay_join(&t->relay, s->loop, s, near);
+    relay_join(&t->relay, peer->loop, peer, near);
+}
+
+void tether_close(struct tether *t)
+{
+    relay_close(&t->relay);
+    over(t);
+}
+
+/* --- Of streams --- */
+
+static void reap(struct loop_job *job)
+{
+    mem_free(container_of(job, struct own_tether, reap));
+}
+
+static void free_own(struct tether *t)
+{
+    struct own_tether *own = container_of(t, struct own_tether, tether);
+
+    loop_job_init(&own->reap, reap);
+    loop_doom(t->relay.loop, &own->reap);
+}
+
+int tether_stream(struct stream *s)
+{
+    struct own_tether *own;
+    int fds[2];
+
+    ASSERT(s->secure && s->paused && !s->closing && !s->ending);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    own = mem_alloc(sizeof *own);
+    own->tether.on_done = free_own;
+    /* The near end gets the relay's events before any of its own. */
+    tether_join(&own->tether, s, stream_new(s->loop, fds[0], s->events, NULL));
     return fds[1];
 }
+
+/* --- All of a loop --- */
 
 size_t tether_count(const struct loop *l)
 {
@@ -118,8 +141,9 @@ void tether_close_all(struct loop *l)
         at = at->next;
         if (t->relay.loop != l)
             continue;
-        relay_close(&t->relay);
-        over(t);
+        tether_close(t);
+        t->on_done(t);
+        at = tethers.next; /* which may have ended others */
     }
 }
 

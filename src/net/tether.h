@@ -15,7 +15,15 @@
 #ifndef NET_TETHER_H
 #define NET_TETHER_H
 
-#include "net/stream.h"
+#include "net/relay.h"
+
+struct tether {
+    struct relay relay;
+    struct list link; /* in a list of all, oldest first */
+    bool told;        /* the far end knows that the peer is to be sent away */
+    /* Both streams are gone, or end by themselves. Not called by tether_close(). */
+    void (*on_done)(struct tether *t);
+};
 
 struct tether_stats { /* of this thread */
     uint64_t open, made;
@@ -23,6 +31,12 @@ struct tether_stats { /* of this thread */
     uint64_t bytes_in, bytes_out; /* from peers and to them, of those that have ended */
 };
 extern _Thread_local struct tether_stats tether_stats;
+
+/* Joins a peer's stream and the near end of a pair; both are t's. t->on_done is set by the caller.
+ */
+void tether_join(struct tether *t, struct stream *peer, struct stream *near);
+/* Cuts it. */
+void tether_close(struct tether *t);
 
 /* Gives away the plain side of s, which speaks TLS, is paused, and whose on_data is not on the
  * stack: a descriptor, the caller's. What s has read and not used is the first to come from it; its
@@ -35,7 +49,7 @@ size_t tether_count(const struct loop *l);
 /* Tells the far ends of up to *n of them, the oldest first, that their peers are to be sent away,
  * and takes them off *n. Returns how many have not been told yet. */
 size_t tether_end_some(struct loop *l, size_t *n);
-/* Cuts all of them, before the loop goes. */
+/* Cuts all of them, before the loop goes; their on_done is called. */
 void tether_close_all(struct loop *l);
 
 /* At the far end of one, when its input has ended: whether the peer is still there. */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "net/relay.h"
+#include "net/tether.h"
 #include "sticky/parts.h"
 
 enum {
@@ -39,7 +39,7 @@ struct relayed {
 
 /* A WebSocket of another worker's, whose client is connected to this one. */
 struct pipe {
-    struct relay relay;
+    struct tether tether;
     struct sticky *in;
     struct list link; /* in in->pipes */
     struct loop_job reaper;
@@ -92,9 +92,9 @@ static void end_pipe(struct pipe *p)
     loop_doom(p->in->peers->loop, &p->reaper);
 }
 
-static void on_pipe_done(struct relay *r)
+static void on_pipe_done(struct tether *t)
 {
-    end_pipe(container_of(r, struct pipe, relay));
+    end_pipe(container_of(t, struct pipe, tether));
 }
 
 /* answer is the 101 and what came behind it. */
@@ -104,7 +104,7 @@ static void join(struct relayed *x, str answer)
     struct stream *other = x->stream, *client = http_take_stream(x->request);
     struct pipe *p = mem_alloc(sizeof *p);
 
-    *p = (struct pipe){ .relay.on_done = on_pipe_done, .in = s };
+    *p = (struct pipe){ .tether.on_done = on_pipe_done, .in = s };
     list_init(&p->link);
     list_append(&s->pipes, &p->link);
     loop_job_init(&p->reaper, reap_pipe);
@@ -112,7 +112,7 @@ static void join(struct relayed *x, str answer)
     x->stream = NULL;
     end(x);
     stream_write(client, answer);
-    relay_join(&p->relay, s->peers->loop, client, other);
+    tether_join(&p->tether, client, other);
 }
 
 /* --- The answer --- */
@@ -373,7 +373,7 @@ void sticky_drop_relayed(struct sticky *s)
     while (!list_empty(&s->pipes)) {
         struct pipe *p = container_of(s->pipes.next, struct pipe, link);
 
-        relay_close(&p->relay);
+        tether_close(&p->tether);
         end_pipe(p);
     }
 }

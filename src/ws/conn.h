@@ -59,7 +59,7 @@ struct ws_conn {
     uint8_t pongs; /* queued during the current read */
     bool close_sent : 1, close_received : 1, closing_ours : 1;
     bool heard : 1;      /* bytes came in; the owner may clear it, to tell the quiet ones */
-    bool tethered : 1;   /* its stream is the far end of a TLS connection (net/tether.h) */
+    bool tethered : 1;   /* another process has the peer's connection (net/tether.h) */
     bool guarded : 1;    /* the owner's to set: events->guard gives what it is held to */
     uint16_t close_code; /* what was sent or received first; 1005: an empty frame */
     union {

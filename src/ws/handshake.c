@@ -52,6 +52,7 @@ void ws_conn_accept(struct ws_conn *w, struct http_request *r, str extra, str pr
                     uint32_t message_bytes_max, const struct ws_events *events)
 {
     struct buf answer = { 0 };
+    bool relayed = http_is_relayed(r);
     struct stream *s;
     char accept[28];
 
@@ -73,4 +74,5 @@ void ws_conn_accept(struct ws_conn *w, struct http_request *r, str extra, str pr
     stream_write(s, buf_str(&answer));
     buf_free(&answer);
     ws_conn_open(w, s, message_bytes_max, events);
+    w->tethered = relayed;
 }
