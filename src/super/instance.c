@@ -370,6 +370,8 @@ void instance_write(const struct instance *i, struct buf *out)
     field_number(out, "unstable", i->history.unstable);
     field_number(out, "backoff", i->history.backoff_ms);
     field_number(out, "created", i->created_wall_ms);
+    if (i->trouble)
+        field_text(out, "trouble", i->trouble);
     if (i->now) {
         field_key(out, "now");
         process_write(i->now, out);
@@ -399,6 +401,7 @@ struct instance *instance_read(struct service *s, str r)
     i->history.unstable = (uint32_t)field_get_number(r, "unstable", 0);
     i->history.backoff_ms = (uint32_t)field_get_number(r, "backoff", 0);
     i->created_wall_ms = field_get_number(r, "created", i->created_wall_ms);
+    i->trouble = field_get_text(r, "trouble");
     if (i->id >= s->supervisor->next_id)
         s->supervisor->next_id = i->id + 1;
     return i;

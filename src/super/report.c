@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "super/fields.h"
+#include "super/proc.h"
 #include "super/service.h"
 #include "super/supervisor.h"
 
@@ -85,6 +86,16 @@ static void write_own(const struct instance *i, struct buf *out)
     buf_byte(out, '}');
 }
 
+/* The tick has it, but for a process that was started or adopted within this second. */
+static uint64_t memory_of(const struct process *p)
+{
+    struct proc_facts f;
+
+    if (!p)
+        return 0;
+    return p->rss_bytes || proc_read(p->pid, &f) < 0 ? p->rss_bytes : f.rss_bytes;
+}
+
 void report_instance(const struct instance *i, struct buf *out)
 {
     const struct process *p = i->now;
@@ -96,7 +107,7 @@ void report_instance(const struct instance *i, struct buf *out)
     field_number(out, "pm_id", i->id);
     field_key(out, "monit");
     buf_byte(out, '{');
-    field_number(out, "memory", p ? (int64_t)p->rss_bytes : 0);
+    field_number(out, "memory", (int64_t)memory_of(p));
     (void)snprintf(cpu, sizeof cpu, "%u.%u", p ? p->cpu_permille / 10 : 0,
                    p ? p->cpu_permille % 10 : 0);
     field_json(out, "cpu", str_of(cpu));

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "proto/json.h"
+#include "super/date_format.h"
 #include "super/fields.h"
 
 enum { CELL_BYTES = 160 };
@@ -164,15 +165,37 @@ static void print_value(FILE *out, str key, str value)
     buf_free(&b);
 }
 
-static void print_members(FILE *out, str object)
+/* Numbers that people read in another form. */
+static void print_fact(FILE *out, str key, str value)
+{
+    struct buf b = { 0 };
+    char text[40] = "";
+    int64_t n = 0;
+
+    if (json_integer(value, &n) == 0 && str_eq(key, STR("\"memory\""))) {
+        table_bytes(text, sizeof text, n);
+    } else if (n && str_eq(key, STR("\"uptime_ms\""))) {
+        table_duration(text, sizeof text, n);
+        key = STR("\"uptime\"");
+    } else if (n && (str_eq(key, STR("\"created_at\"")) || str_eq(key, STR("\"pm_uptime\"")))) {
+        date_format(&b, "YYYY-MM-DD HH:mm:ss", n);
+        key = key.p[1] == 'p' ? STR("\"started_at\"") : key;
+    }
+    if (*text)
+        buf_add(&b, str_of(text));
+    print_value(out, key, b.len ? buf_str(&b) : value);
+    buf_free(&b);
+}
+
+static void print_members(FILE *out, str object, const char *without)
 {
     struct json_iter it;
 
     json_iter_init(&it, object);
     while (json_iter_next(&it)) {
         enum json_type type = json_type_of(it.value);
-        if (type != JSON_OBJECT && type != JSON_NULL)
-            print_value(out, it.key, it.value);
+        if (type != JSON_OBJECT && type != JSON_NULL && !str_eq(it.key, str_of(without)))
+            print_fact(out, it.key, it.value);
     }
 }
 
@@ -181,10 +204,10 @@ void table_describe(FILE *out, str i)
     str own = json_get(i, STR("atrium"));
     struct json_iter it;
 
-    print_members(out, i);
-    print_members(out, json_get(i, STR("pm2_env")));
-    print_members(out, json_get(i, STR("monit")));
-    print_members(out, own);
+    print_members(out, i, "");
+    print_members(out, json_get(i, STR("pm2_env")), "\"name\""); /* it was there */
+    print_members(out, json_get(i, STR("monit")), "");
+    print_members(out, own, "");
     fputs(" described as\n", out);
     json_iter_init(&it, json_get(own, STR("keys")));
     while (json_iter_next(&it))
