@@ -5,6 +5,7 @@
 #ifndef ATRIUM_WEBSOCKET_H
 #define ATRIUM_WEBSOCKET_H
 
+#include "atrium/json.h"
 #include "atrium/types.h"
 
 #ifdef __cplusplus
