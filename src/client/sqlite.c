@@ -275,46 +275,72 @@ static bool has_bytes(const struct sqlite_cell *c)
     return c->type == SQLITE_CELL_TEXT || c->type == SQLITE_CELL_BLOB;
 }
 
-/* One block: the request, its parameters, then their bytes and the SQL text. */
-static struct sqlite_request *request_new(str sql, const struct sqlite_cell *params, size_t count)
+static size_t step_bytes(const struct sqlite_step *s)
 {
-    size_t bytes = sizeof(struct sqlite_request) + count * sizeof *params + sql.n + 1;
+    size_t bytes = s->count * sizeof *s->params + s->sql.n + 1;
 
-    for (size_t i = 0; i < count; i++)
-        if (has_bytes(&params[i]))
-            bytes += params[i].bytes.n;
+    for (size_t i = 0; i < s->count; i++)
+        if (has_bytes(&s->params[i]))
+            bytes += s->params[i].bytes.n;
+    return bytes;
+}
 
-    struct sqlite_request *r = mem_alloc(bytes);
-    *r = (struct sqlite_request){ .params = (struct sqlite_cell *)(r + 1), .param_count = count };
-    char *at = (char *)(r->params + count);
-    for (size_t i = 0; i < count; i++) {
-        r->params[i] = params[i];
-        if (!has_bytes(&params[i]))
-            continue;
-        if (params[i].bytes.n)
-            memcpy(at, params[i].bytes.p, params[i].bytes.n);
-        r->params[i].bytes.p = at;
-        at += params[i].bytes.n;
+/* Copies n bytes to *at, and moves that on. */
+static const char *put_bytes(char **at, const void *p, size_t n)
+{
+    char *copy = *at;
+
+    if (n)
+        memcpy(copy, p, n);
+    *at += n;
+    return copy;
+}
+
+/* The cells go to *cells, all else to *at. */
+static struct sqlite_step step_copy(const struct sqlite_step *s, struct sqlite_cell **cells,
+                                    char **at)
+{
+    struct sqlite_step copy = { .params = *cells, .count = s->count };
+
+    for (size_t i = 0; i < s->count; i++) {
+        (*cells)[i] = s->params[i];
+        if (has_bytes(&s->params[i]))
+            (*cells)[i].bytes.p = put_bytes(at, s->params[i].bytes.p, s->params[i].bytes.n);
     }
-    if (sql.n)
-        memcpy(at, sql.p, sql.n);
-    at[sql.n] = '\0';
-    r->sql = (str){ at, sql.n };
+    *cells += s->count;
+    copy.sql = (str){ put_bytes(at, s->sql.p, s->sql.n), s->sql.n };
+    *(*at)++ = '\0';
+    return copy;
+}
+
+/* One block: the request, the steps, their parameters, then the bytes and texts. */
+static struct sqlite_request *request_new(const struct sqlite_step *steps, size_t count)
+{
+    size_t bytes = sizeof(struct sqlite_request) + count * sizeof *steps, cell_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += step_bytes(&steps[i]);
+        cell_count += steps[i].count;
+    }
+    struct sqlite_request *r = mem_alloc(bytes);
+    *r = (struct sqlite_request){ .steps = (struct sqlite_step *)(r + 1), .step_count = count };
+    struct sqlite_cell *cells = (struct sqlite_cell *)(r->steps + count);
+    char *at = (char *)(cells + cell_count);
+    for (size_t i = 0; i < count; i++)
+        r->steps[i] = step_copy(&steps[i], &cells, &at);
     return r;
 }
 
-int sqlite_query(struct sqlite *db, str sql, const struct sqlite_cell *params, size_t count,
-                 sqlite_fn fn, void *user)
+/* Whether one more request may come: 0, or why not. */
+static int admit(struct sqlite *db)
 {
-    int err;
-
     if (db->closed)
         return ATR_ECLOSED;
-    if (db->count >= SQLITE_QUEUE_MAX)
-        return ATR_ELIMIT;
-    if ((err = start(db)) < 0)
-        return err;
-    struct sqlite_request *r = request_new(sql, params, count);
+    return db->count >= SQLITE_QUEUE_MAX ? ATR_ELIMIT : start(db);
+}
+
+static void submit(struct sqlite *db, struct sqlite_request *r, sqlite_fn fn, void *user)
+{
     r->fn = fn;
     r->user = user;
     db->count++;
@@ -324,6 +350,33 @@ int sqlite_query(struct sqlite *db, str sql, const struct sqlite_cell *params, s
     if (first)
         pthread_cond_signal(&db->work);
     pthread_mutex_unlock(&db->mutex);
+}
+
+int sqlite_query(struct sqlite *db, str sql, const struct sqlite_cell *params, size_t count,
+                 sqlite_fn fn, void *user)
+{
+    const struct sqlite_step step = { sql, params, count };
+    int err;
+
+    if ((err = admit(db)) < 0)
+        return err;
+    struct sqlite_request *r = request_new(&step, 1);
+    r->sql = r->steps->sql;
+    r->params = (struct sqlite_cell *)(uintptr_t)r->steps->params;
+    r->param_count = count;
+    r->steps = NULL;
+    submit(db, r, fn, user);
+    return 0;
+}
+
+int sqlite_transaction(struct sqlite *db, const struct sqlite_step *steps, size_t count,
+                       sqlite_fn fn, void *user)
+{
+    int err;
+
+    if ((err = admit(db)) < 0)
+        return err;
+    submit(db, request_new(steps, count), fn, user);
     return 0;
 }
 

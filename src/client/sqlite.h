@@ -65,4 +65,13 @@ void sqlite_close(struct sqlite *db, bool now);
 int sqlite_query(struct sqlite *db, str sql, const struct sqlite_cell *params, size_t count,
                  sqlite_fn fn, void *user) MUST_CHECK;
 
+struct sqlite_step {
+    str sql; /* one statement */
+    const struct sqlite_cell *params;
+    size_t count;
+};
+/* Runs the steps as one transaction: all of them take effect, or none. No rows. */
+int sqlite_transaction(struct sqlite *db, const struct sqlite_step *steps, size_t count,
+                       sqlite_fn fn, void *user) MUST_CHECK;
+
 #endif

@@ -298,20 +298,39 @@ static int run_sql(struct sqlite_runner *run, struct sqlite_request *r)
     return err;
 }
 
+static int run_steps(struct sqlite_runner *run, struct sqlite_request *r)
+{
+    int err;
+
+    if (sqlite3_exec(run->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return fail_sqlite(run, r);
+    for (size_t i = 0; i < r->step_count; i++) {
+        r->sql = r->steps[i].sql;
+        r->params = (struct sqlite_cell *)(uintptr_t)r->steps[i].params;
+        r->param_count = r->steps[i].count;
+        if ((err = run_sql(run, r)) < 0)
+            return err;
+        sqlite_request_clear(r);
+    }
+    if (sqlite3_exec(run->handle, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        return fail_sqlite(run, r);
+    return 0;
+}
+
 void sqlite_runner_run(struct sqlite_runner *run, struct sqlite_request *r)
 {
     if (interrupted(run)) {
         sqlite_request_fail(r, ATR_ECLOSED, "the database was closed");
         return;
     }
-    if (memchr(r->sql.p, '\0', r->sql.n)) {
+    if (r->sql.n && memchr(r->sql.p, '\0', r->sql.n)) {
         sqlite_request_fail(r, ATR_EDATABASE, "the SQL text holds a zero byte");
         return;
     }
     if (open_file(run, r) < 0)
         return;
     int idle = sqlite3_get_autocommit(run->handle);
-    if (run_sql(run, r) < 0) {
+    if ((r->steps ? run_steps(run, r) : run_sql(run, r)) < 0) {
         sqlite_request_clear(r);
         if (idle && !sqlite3_get_autocommit(run->handle))
             (void)sqlite3_exec(run->handle, "ROLLBACK", NULL, NULL, NULL);

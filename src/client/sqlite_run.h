@@ -38,6 +38,8 @@ struct sqlite_request {
     str sql; /* terminated; lives behind the struct, as do the parameters' bytes */
     struct sqlite_cell *params;
     size_t param_count;
+    struct sqlite_step *steps; /* NULL: sql is all; else each in turn becomes sql and params */
+    size_t step_count;
     /* The answer. */
     int err;
     char *message; /* NULL without error; in memory */

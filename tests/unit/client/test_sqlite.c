@@ -181,6 +181,33 @@ static void a_failed_script_leaves_no_transaction(void **state)
     assert_int_equal(f->last_err, 0);
 }
 
+static void a_transaction_is_all_or_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct sqlite_cell one[] = { { .type = SQLITE_CELL_INTEGER, .integer = 1 },
+                                 { .type = SQLITE_CELL_TEXT, .bytes = STR("x") } };
+    struct sqlite_cell two[] = { { .type = SQLITE_CELL_INTEGER, .integer = 2 },
+                                 { .type = SQLITE_CELL_BLOB, .bytes = STR("") } };
+    const str insert = STR("INSERT INTO t VALUES (?, ?)");
+    const struct sqlite_step steps[] = { { insert, one, 2 },
+                                         { insert, two, 2 },
+                                         { insert, one, 2 } };
+
+    ask(f, "CREATE TABLE t (id INTEGER PRIMARY KEY, v)", NULL, 0);
+    assert_int_equal(sqlite_transaction(f->db, steps, 2, on_answer, f), 0);
+    wait_for(f, 2);
+    assert_int_equal(f->last_err, 0);
+    ask(f, "SELECT * FROM t", NULL, 0);
+    assert_string_equal(f->text, "id=1;v='x';id=2;v=<0>;");
+    ask(f, "DELETE FROM t", NULL, 0);
+    assert_int_equal(sqlite_transaction(f->db, steps, 3, on_answer, f), 0);
+    wait_for(f, 5);
+    assert_int_equal(f->last_err, ATR_EDATABASE);
+    assert_non_null(strstr(f->message, "UNIQUE"));
+    ask(f, "SELECT count(*) AS n FROM t", NULL, 0);
+    assert_string_equal(f->text, "n=0;");
+}
+
 static void the_cache_evicts(void **state)
 {
     struct fixture *f = *state;
@@ -318,7 +345,8 @@ static void data_survives_reopening(void **state)
 
 TEST_MAIN(WITH_DB(values_keep_their_types), WITH_DB(changes_and_ids_are_reported),
           WITH_DB(errors_carry_the_message), WITH_DB(a_failed_script_leaves_no_transaction),
-          WITH_DB(the_cache_evicts), WITH_DB(the_queue_is_bounded), WITH_DB(a_result_is_bounded),
+          WITH_DB(a_transaction_is_all_or_nothing), WITH_DB(the_cache_evicts),
+          WITH_DB(the_queue_is_bounded), WITH_DB(a_result_is_bounded),
           WITH_DB(closing_runs_the_queue), WITH_DB(closing_now_interrupts),
           WITH_DB(a_callback_may_close), WITH_DB(an_unopenable_file_is_an_error_of_the_query),
           WITH_DB(data_survives_reopening))
