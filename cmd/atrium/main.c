@@ -31,6 +31,8 @@ static const struct command {
       "config [app.lua] [--SETTING VALUE]   print each setting and where its value came from" },
     { "bench", load_command,
       "bench [--help]   measure a server: echo, broadcast, all, idle, connect" },
+    { "centre", command_centre,
+      "centre [--help]   keep what applications share: keys, leases, logs, rooms" },
     { "worker", command_worker, NULL },
     { "version", command_version, "version   print the version" },
     { "help", command_help, "help   print this" },

@@ -14,6 +14,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int command_run(int argc, char **argv);    /* atrium run app.lua [flags] */
 int command_config(int argc, char **argv); /* atrium config [app.lua] [flags] */
+int command_centre(int argc, char **argv); /* atrium centre: the store's process */
 int command_worker(int argc, char **argv); /* internal: `run` under a supervisor */
 
 /* start, stop, list, ...: see super/super.h. */

@@ -336,6 +336,12 @@ uint64_t book_revision(const struct book *b)
     return b->revision;
 }
 
+void book_begin_at(struct book *b, uint64_t revision)
+{
+    if (revision > b->revision)
+        b->revision = revision;
+}
+
 int book_load(struct book *b, enum book_table t, const struct store_record *r)
 {
     static int (*const loaders[BOOK_TABLES])(struct book *, const struct store_record *) = {
@@ -343,10 +349,8 @@ int book_load(struct book *b, enum book_table t, const struct store_record *r)
         book_entry_load, book_room_load, book_ticket_load,
     };
 
-    if (r->version > b->revision)
-        b->revision = r->version;
-    if (r->epoch > b->revision)
-        b->revision = r->epoch;
+    book_begin_at(b, r->version);
+    book_begin_at(b, r->epoch);
     return loaders[t](b, r);
 }
 

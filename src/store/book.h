@@ -67,6 +67,8 @@ uint64_t book_revision(const struct book *b);
 /* Puts back what the keeper was told of, table by table in their order, before anything else. Times
  * to live of what is held (leases, nodes, tickets) begin again; at_ms 0 for the others, too. */
 int book_load(struct book *b, enum book_table t, const struct store_record *r) MUST_CHECK;
+/* Changes to come have greater revisions than this. */
+void book_begin_at(struct book *b, uint64_t revision);
 /* Ends of logs may be missing: gives each a new generation. */
 void book_logs_renumber(struct book *b);
 

@@ -280,8 +280,7 @@ int book_log_load(struct book *b, const struct store_record *r)
     l->generation = r->generation;
     l->next = r->offset;
     set_bounds(l, r);
-    if (r->generation > b->revision)
-        b->revision = r->generation;
+    book_begin_at(b, r->generation);
     return 0;
 }
 
