@@ -69,7 +69,7 @@ static enum parse decode(str frame, bool sent, struct colyseus_message *out)
         answer = schema_read_uint(&rest, UINT32_MAX, &m.id);
         if (answer != PARSE_DONE)
             break;
-        /* fall through */
+        __attribute__((fallthrough));
     case COLYSEUS_ROOM_DATA:
     case COLYSEUS_ROOM_DATA_BYTES:
         answer = read_type(&rest, &m.type);

@@ -22,27 +22,45 @@ static uint8_t *put_int(uint8_t *to, int32_t n)
     return schema_put_le(to + 1, (uint32_t)n, n >= INT8_MIN ? 1 : n >= INT16_MIN ? 2 : 4);
 }
 
+static bool is_int32(double n)
+{
+    return n >= INT32_MIN && n <= INT32_MAX && n == (double)(int32_t)n;
+}
+
+static double bounded(double n)
+{
+    if (isnan(n))
+        return 0;
+    return isinf(n) ? copysign(SAFE_INTEGER_MAX, n) : n;
+}
+
+static bool fits_float32(double n)
+{
+    return fabs(n) <= FLOAT32_MAX && fabs((double)(float)n - n) < FLOAT32_ERROR;
+}
+
+double schema_number_seen(double n)
+{
+    n = bounded(n);
+    return !is_int32(n) && fits_float32(n) ? (double)(float)n : n;
+}
+
 uint8_t *schema_put_number(uint8_t *to, double n)
 {
     uint64_t bits;
     uint32_t low;
     float small;
 
-    if (n >= INT32_MIN && n <= INT32_MAX && n == (double)(int32_t)n)
+    if (is_int32(n))
         return put_int(to, (int32_t)n);
-    if (isnan(n)) {
-        *to = 0;
-        return to + 1;
-    }
-    if (isinf(n))
-        n = n > 0 ? SAFE_INTEGER_MAX : -SAFE_INTEGER_MAX;
-    if (fabs(n) <= FLOAT32_MAX) {
+    n = bounded(n);
+    if (n == 0)
+        return put_int(to, 0);
+    if (fits_float32(n)) {
         small = (float)n;
-        if (fabs((double)small - n) < FLOAT32_ERROR) {
-            *to = 0xca;
-            memcpy(&low, &small, sizeof low);
-            return schema_put_le(to + 1, low, sizeof low);
-        }
+        *to = 0xca;
+        memcpy(&low, &small, sizeof low);
+        return schema_put_le(to + 1, low, sizeof low);
     }
     *to = 0xcb;
     memcpy(&bits, &n, sizeof bits);

@@ -47,6 +47,8 @@ static inline uint8_t *schema_put_uint(uint8_t *to, uint32_t n)
  * is below 1e-4; else 64. NaN becomes 0 and the infinities the largest safe integers, as in
  * JavaScript's encoder. */
 uint8_t *schema_put_number(uint8_t *to, double n);
+/* What a decoder makes of it. */
+double schema_number_seen(double n);
 
 static inline uint8_t *schema_put_text_head(uint8_t *to, size_t n)
 {

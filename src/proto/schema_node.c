@@ -1,0 +1,520 @@
+/* proto/schema_node.c - objects and where they hang: holders, roots, what leaves and comes back.
+ *
+ * See schema_internal.h for the words. Recursion goes down the tree, which is at most
+ * SCHEMA_DEPTH_MAX deep: every edge is checked against it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "proto/schema_internal.h"
+
+#include "base/assert.h"
+
+enum { CLIMB_STEPS_MAX = 1 << 16 }; /* of looking for a loop: far more than a tree needs */
+
+void schema_node_init(struct schema_node *node, unsigned kind, size_t bytes)
+{
+    node->kind = (uint8_t)kind;
+    node->handles = 1;
+    node->bytes = bytes;
+    list_init(&node->in_dirty);
+    list_init(&node->in_fallen);
+}
+
+struct schema_node *schema_hold(struct schema_node *node)
+{
+    node->handles++;
+    return node;
+}
+
+enum schema_kind schema_kind_of(const struct schema_node *node)
+{
+    return (enum schema_kind)node->kind;
+}
+
+struct schema_type *schema_type_of(const struct schema_node *node)
+{
+    return node->type;
+}
+
+uint32_t schema_ref(const struct schema_node *node)
+{
+    return node->ref;
+}
+
+bool schema_attached(const struct schema_node *node)
+{
+    return node->root && (node->live > 0 || node == node->root->node);
+}
+
+/* --- Memory --- */
+
+int schema_room(const struct schema_node *node, size_t bytes)
+{
+    const struct schema_root *root = node->root;
+
+    if (root && root->limits.bytes_max && bytes > root->limits.bytes_max - root->bytes)
+        return ATR_ELIMIT;
+    return 0;
+}
+
+void schema_account(struct schema_node *node, ptrdiff_t bytes)
+{
+    node->bytes += (size_t)bytes;
+    if (node->root)
+        node->root->bytes += (size_t)bytes;
+}
+
+static void forget(struct schema_node *node)
+{
+    node->known = false;
+    if (node->kind == SCHEMA_REF)
+        schema_struct_forget(schema_struct_of(node));
+    else if (node->kind == SCHEMA_MAP)
+        schema_map_forget(schema_map_of(node));
+    else if (node->kind == SCHEMA_ARRAY)
+        schema_array_forget(schema_array_of(node));
+    else
+        schema_list_forget(schema_list_of(node));
+}
+
+static void remove_holder(struct schema_node *child, struct schema_node *holder)
+{
+    if (!child->holders) {
+        ASSERT(child->holder == holder);
+        child->holder = NULL;
+        child->holder_count = 0;
+        return;
+    }
+    for (uint32_t i = 0;; i++) {
+        ASSERT(i < child->holder_count);
+        if (child->holders[i] != holder)
+            continue;
+        child->holders[i] = child->holders[--child->holder_count];
+        return;
+    }
+}
+
+static void add_holder(struct schema_node *child, struct schema_node *holder)
+{
+    if (child->holder_count == 0 && !child->holders) {
+        child->holder = holder;
+        child->holder_count = 1;
+        return;
+    }
+    if (!child->holders) {
+        child->holder_cap = 4;
+        child->holders = mem_alloc(child->holder_cap * sizeof(struct schema_node *));
+        child->holders[0] = child->holder;
+    } else if (child->holder_count == child->holder_cap) {
+        child->holder_cap *= 2;
+        child->holders =
+            mem_realloc(child->holders, child->holder_cap * sizeof(struct schema_node *));
+    }
+    child->holders[child->holder_count++] = holder;
+}
+
+static void free_if_unused(struct schema_node *node);
+
+static void let_go(struct schema_node *holder, struct schema_node *child, bool open, void *user)
+{
+    (void)open, (void)user;
+    remove_holder(child, holder);
+    free_if_unused(child);
+}
+
+static void free_if_unused(struct schema_node *node)
+{
+    if (node->handles > 0 || node->holder_count > 0 || node->root)
+        return;
+    schema_each_child(node, let_go, NULL);
+    mem_free(node->holders);
+    if (node->kind == SCHEMA_REF)
+        schema_struct_free(schema_struct_of(node));
+    else if (node->kind == SCHEMA_MAP)
+        schema_map_free(schema_map_of(node));
+    else if (node->kind == SCHEMA_ARRAY)
+        schema_array_free(schema_array_of(node));
+    else
+        schema_list_free(schema_list_of(node));
+}
+
+void schema_drop(struct schema_node *node)
+{
+    if (!node)
+        return;
+    ASSERT(node->handles > 0);
+    node->handles--;
+    free_if_unused(node);
+}
+
+/* --- Lists of the root --- */
+
+void schema_queue(struct schema_node *node)
+{
+    node->queued = true;
+    list_append(&node->root->dirty, &node->in_dirty);
+}
+
+/* To the end, so that what introduces it comes first. */
+static void queue_last(struct schema_node *node)
+{
+    list_remove(&node->in_dirty);
+    schema_queue(node);
+}
+
+static void fall(struct schema_node *node)
+{
+    if (node->fallen || node == node->root->node)
+        return;
+    node->fallen = true;
+    list_append(&node->root->fallen, &node->in_fallen);
+}
+
+/* --- Coming and going --- */
+
+static void gain(struct schema_node *child, struct schema_root *root, bool public);
+static void show(struct schema_node *node);
+
+static void gain_child(struct schema_node *holder, struct schema_node *child, bool open, void *user)
+{
+    (void)user;
+    gain(child, holder->root, open && holder->shown);
+}
+
+static void show_child(struct schema_node *holder, struct schema_node *child, bool open, void *user)
+{
+    (void)holder, (void)user;
+    if (open && ++child->published == 1 && !child->shown)
+        show(child);
+}
+
+static void show(struct schema_node *node)
+{
+    node->shown = true;
+    queue_last(node);
+    schema_each_child(node, show_child, NULL);
+}
+
+static void requeue_child(struct schema_node *holder, struct schema_node *child, bool open,
+                          void *user);
+
+/* What clients were not told of yet has to come behind the change that tells them, wherever that
+ * is by now; and what hangs in it behind it. */
+static void requeue(struct schema_node *node)
+{
+    if (node->known || !node->root)
+        return;
+    queue_last(node);
+    schema_each_child(node, requeue_child, NULL);
+}
+
+static void requeue_child(struct schema_node *holder, struct schema_node *child, bool open,
+                          void *user)
+{
+    (void)holder, (void)open, (void)user;
+    requeue(child);
+}
+
+static void adopt(struct schema_node *node, struct schema_root *root)
+{
+    node->root = root;
+    node->ref = root->next_ref++;
+    node->shown = node->published > 0 || node == root->node;
+    root->count++;
+    root->bytes += node->bytes;
+    schema_queue(node);
+    schema_each_child(node, gain_child, NULL);
+}
+
+static void gain(struct schema_node *child, struct schema_root *root, bool public)
+{
+    child->live++;
+    child->published += public;
+    if (!child->root) {
+        adopt(child, root);
+        return;
+    }
+    if (child->published > 0 && !child->shown)
+        show(child);
+    requeue(child);
+}
+
+static void lose(struct schema_node *child, bool public)
+{
+    child->live--;
+    child->published -= public;
+    if (child->live == 0 || child->published == 0)
+        fall(child);
+    else
+        requeue(child);
+}
+
+void schema_edge_add(struct schema_node *holder, struct schema_node *child, bool open)
+{
+    add_holder(child, holder);
+    if (holder->root)
+        gain(child, holder->root, open && holder->shown);
+}
+
+void schema_edge_remove(struct schema_node *holder, struct schema_node *child, bool open)
+{
+    remove_holder(child, holder);
+    if (holder->root)
+        lose(child, open && holder->shown);
+    else
+        free_if_unused(child);
+}
+
+static void hide_child(struct schema_node *holder, struct schema_node *child, bool open, void *user)
+{
+    (void)holder, (void)user;
+    if (open && --child->published == 0)
+        fall(child);
+}
+
+static void lose_child(struct schema_node *holder, struct schema_node *child, bool open, void *user)
+{
+    (void)holder, (void)open, (void)user;
+    if (--child->live == 0)
+        fall(child);
+}
+
+static void look_for_survivor(struct schema_node *holder, struct schema_node *child, bool open,
+                              void *user)
+{
+    (void)holder, (void)open;
+    if (child->live > 0 && child->known)
+        *(bool *)user = true;
+}
+
+/* When a field's container is replaced, decoders of schema 3 let go of what hangs in it twice: what
+ * also hangs elsewhere would be lost to them. So it is emptied first; also when it has changed, as
+ * for clients there may be something in it that is not any more. */
+static void empty_first(struct schema_root *root, struct schema_node *node)
+{
+    bool survivor = node->queued;
+
+    if (!node->known || node->kind == SCHEMA_REF || !schema_is_object(node->child_kind))
+        return;
+    schema_each_child(node, look_for_survivor, &survivor);
+    if (!survivor)
+        return;
+    buf_byte(&root->preamble, SCHEMA_SWITCH);
+    schema_write_uint(&root->preamble, node->ref);
+    buf_byte(&root->preamble, SCHEMA_CLEAR);
+}
+
+static void leave(struct schema_root *root, struct schema_node *node)
+{
+    schema_each_child(node, lose_child, NULL);
+    empty_first(root, node);
+    forget(node);
+    list_remove(&node->in_dirty);
+    node->queued = false;
+    root->count--;
+    root->bytes -= node->bytes;
+    node->root = NULL;
+    node->ref = 0;
+    free_if_unused(node);
+}
+
+void schema_settle(struct schema_root *root)
+{
+    while (!list_empty(&root->fallen)) {
+        struct schema_node *node = container_of(root->fallen.next, struct schema_node, in_fallen);
+
+        list_remove(&node->in_fallen);
+        node->fallen = false;
+        if (node->published == 0 && node->shown) {
+            node->shown = false;
+            schema_each_child(node, hide_child, NULL);
+            if (node->live > 0) {
+                /* Clients forget it; views that have it learn of it as something new. */
+                forget(node);
+                node->ref = root->next_ref++;
+                requeue(node);
+            }
+        }
+        if (node->live == 0)
+            leave(root, node);
+    }
+}
+
+/* --- May it hang there? --- */
+
+struct measure {
+    uint32_t count;
+    size_t bytes;
+    unsigned height;
+    struct schema_root *root; /* where it is to go; NULL: nowhere yet */
+    int err;
+};
+
+static void measure_child(struct schema_node *holder, struct schema_node *child, bool open,
+                          void *user);
+
+/* The true height of a tree, and what it would add to the root. Objects that hang in several places
+ * of it are counted as often: the limit is a limit all the same. */
+static void measure(struct schema_node *node, struct measure *m)
+{
+    struct measure below = { .root = m->root };
+
+    if (m->root && !node->root) {
+        m->count++;
+        m->bytes += node->bytes;
+    }
+    if (m->root && node->root && node->root != m->root)
+        m->err = ATR_ESTATE;
+    if (m->root && node->type &&
+        (node->type->serial >= m->root->ids_count || m->root->ids[node->type->serial] < 0))
+        m->err = ATR_ETYPE; /* declared when clients had the types already */
+    if (node->height > 0) {
+        schema_each_child(node, measure_child, &below);
+        node->height = (uint8_t)below.height;
+        m->count += below.count;
+        m->bytes += below.bytes;
+        if (below.err)
+            m->err = below.err;
+    }
+}
+
+static void measure_child(struct schema_node *holder, struct schema_node *child, bool open,
+                          void *user)
+{
+    struct measure *m = user;
+
+    (void)holder, (void)open;
+    measure(child, m);
+    if (child->height + 1u > m->height)
+        m->height = child->height + 1u;
+}
+
+/* Goes up from node: is `child` there, and how deep is node? */
+static int climb(struct schema_node *node, const struct schema_node *child, unsigned *depth,
+                 unsigned *steps)
+{
+    unsigned deepest = 0;
+
+    if (node == child)
+        return ATR_EREFUSED;
+    if (++*steps > CLIMB_STEPS_MAX)
+        return ATR_ELIMIT;
+    for (uint32_t i = 0; i < node->holder_count; i++) {
+        unsigned above = 0;
+        int err = climb(node->holders ? node->holders[i] : node->holder, child, &above, steps);
+
+        if (err < 0)
+            return err;
+        if (above + 1 > deepest)
+            deepest = above + 1;
+    }
+    *depth = deepest;
+    return 0;
+}
+
+static void raise(struct schema_node *node, unsigned height)
+{
+    if (node->height >= height)
+        return;
+    node->height = (uint8_t)height;
+    for (uint32_t i = 0; i < node->holder_count; i++)
+        raise(node->holders ? node->holders[i] : node->holder, height + 1);
+}
+
+int schema_edge_check(struct schema_node *holder, struct schema_node *child)
+{
+    struct schema_root *root = holder->root;
+    struct measure m = { .root = root };
+    unsigned depth, steps = 0;
+    int err;
+
+    if (child->kind != SCHEMA_REF && child->holder_count > 0)
+        return ATR_ESTATE;
+    if (child->root && (child->root->node == child || (root && child->root != root)))
+        return child->root == root ? ATR_EREFUSED : ATR_ESTATE;
+    if (!child->root || !root) {
+        measure(child, &m);
+        if (m.err)
+            return m.err;
+    }
+    if (root && root->limits.nodes_max && m.count > root->limits.nodes_max - root->count)
+        return ATR_ELIMIT;
+    if ((err = schema_room(holder, m.bytes)) < 0)
+        return err;
+    if ((err = climb(holder, child, &depth, &steps)) < 0)
+        return err;
+    if (depth + 1 + child->height > SCHEMA_DEPTH_MAX) {
+        measure(child, &(struct measure){ 0 }); /* it may have been higher once */
+        if (depth + 1 + child->height > SCHEMA_DEPTH_MAX)
+            return ATR_ELIMIT;
+    }
+    raise(holder, child->height + 1u);
+    return 0;
+}
+
+/* --- Roots --- */
+
+int schema_root_new(struct schema_node *node, const struct schema_limits *limits,
+                    struct schema_root **out)
+{
+    struct schema_root *root;
+    struct measure m = { 0 };
+
+    if (node->kind != SCHEMA_REF)
+        return ATR_ETYPE;
+    if (node->root || node->holder_count > 0)
+        return ATR_ESTATE;
+    root = mem_zalloc(sizeof *root);
+    root->node = node;
+    root->registry = node->type->registry;
+    if (limits)
+        root->limits = *limits;
+    list_init(&root->dirty);
+    list_init(&root->fallen);
+    schema_types_number(root, node->type);
+    m.root = root;
+    measure(node, &m);
+    if (m.err == 0 && ((root->limits.nodes_max && m.count > root->limits.nodes_max) ||
+                       (root->limits.bytes_max && m.bytes > root->limits.bytes_max)))
+        m.err = ATR_ELIMIT;
+    if (m.err < 0) {
+        mem_free(root->ids);
+        mem_free(root->types);
+        mem_free(root);
+        return m.err;
+    }
+    schema_hold(node);
+    adopt(node, root);
+    *out = root;
+    return 0;
+}
+
+void schema_root_free(struct schema_root *root)
+{
+    struct schema_node *node;
+
+    if (!root)
+        return;
+    node = root->node;
+    schema_settle(root);
+    root->node = NULL; /* it may fall now, and everything with it */
+    node->published = 0;
+    fall(node);
+    schema_settle(root);
+    schema_drop(node);
+    ASSERT(root->count == 0 && list_empty(&root->dirty));
+    buf_free(&root->preamble);
+    mem_free(root->ids);
+    mem_free(root->types);
+    mem_free(root);
+}
+
+uint32_t schema_root_nodes(const struct schema_root *root)
+{
+    return root->count;
+}
+
+size_t schema_root_bytes(const struct schema_root *root)
+{
+    return root->bytes;
+}
