@@ -35,6 +35,7 @@ enum setting_scope { SETTING_APP, SETTING_IO, SETTING_ENGINE };
     X(logFormat,                    TEXT,  APP,    "\"text\"",                    0,   0,          "form of a line of the log: text or json") \
     X(slowHandler,                  COUNT, APP,    "1000",                        0,   3600000,    "ms of work at one go after which a warning is logged: a handler that computes or loops holds up everybody; 0: never") \
     X(ioUring,                      BOOL,  APP,    "true",                        0,   0,          "write to many connections by one system call, where the kernel has io_uring and allows it") \
+    X(handoverTimeout,              COUNT, APP,    "10000",                       0,   3600000,    "ms for the connections of a worker that is replaced to move to the next, and as long again for what it still has to do for them") \
     X(shutdownTimeout,              COUNT, APP,    "5000",                        0,   3600000,    "ms that connections get to finish after SIGTERM or SIGINT") \
     X(loadBalancing,                TEXT,  APP,    "\"least-connection\"",      0,   0,          "which of several workers a new session begins in: least-connection, round-robin or random") \
     X(maxConnections,               COUNT, APP,    "0",                           0,   100000000,  "open TCP connections; further ones get 503; 0: no limit") \

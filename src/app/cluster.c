@@ -98,6 +98,10 @@ static void on_message(void *user, unsigned slot, uint8_t kind, str data, const 
 {
     struct cluster *c = user;
 
+    if (handover_on_message(&c->handover, slot, kind, fds, fd_count))
+        return;
+    if (handover_comes_from(&c->handover, slot)) /* the session it is about may be on its way */
+        (void)bus_catch_up(&c->bus.base);
     if (sticky_on_message(&c->sticky, slot, kind, data, fds, fd_count))
         return;
     for (size_t i = 0; i < fd_count; i++)
@@ -234,6 +238,23 @@ static void give_bus(const struct giving *g, const struct ring_bus_stats *s)
     give(g, ATR_COUNTER, "atrium_bus_notes_total", "what=\"missed\"", notes, s->missed);
 }
 
+static void give_handover(const struct giving *g, const struct handover_stats *s)
+{
+    static const char *const moved = "Open connections that moved between workers";
+    static const char *const failed = "Open connections that should have moved, and were lost";
+
+    give(g, ATR_COUNTER, "atrium_handover_connections_total", "direction=\"out\"", moved, s->given);
+    give(g, ATR_COUNTER, "atrium_handover_connections_total", "direction=\"in\"", moved, s->taken);
+    give(g, ATR_COUNTER, "atrium_handover_failures_total", "why=\"lost\"", failed, s->lost);
+    give(g, ATR_COUNTER, "atrium_handover_failures_total", "why=\"refused\"", failed, s->refused);
+    give(g, ATR_COUNTER, "atrium_handover_failures_total", "why=\"left\"", failed, s->left);
+    give(g, ATR_COUNTER, "atrium_handover_batches_total", "what=\"sent\"",
+         "Batches of connections that moved together", s->batches);
+    give(g, ATR_COUNTER, "atrium_handover_batches_total", "what=\"late\"",
+         "Batches of connections that moved together", s->late);
+    give(g, ATR_COUNTER, "atrium_handover_bytes_total", "", "Bytes that described them", s->bytes);
+}
+
 static bool count_peer(void *arg, unsigned slot, uint32_t generation)
 {
     (void)slot, (void)generation;
@@ -256,6 +277,7 @@ static void give_all(void *user, void (*fn)(void *fn_user, const atr_metric *m),
          "Workers that ended and whose sessions this one took over", c->inherited);
     give_sticky(&g, &c->sticky.stats);
     give_bus(&g, &c->bus.stats);
+    give_handover(&g, &c->handover.stats);
 }
 
 /* --- Life --- */
@@ -287,6 +309,7 @@ static void cluster_close(struct cluster *c)
     settle_estates(c, false);
     loop_timer_stop(l, &c->beat);
     sticky_close(&c->sticky);
+    handover_close(&c->handover);
     exchange_fini(&c->exchange);
     if (c->bus.peers)
         c->bus.base.ops->close(&c->bus.base);
@@ -346,6 +369,7 @@ int cluster_join(struct cluster *c, atr_app *app, const struct cluster_options *
     exchange_init(&c->exchange, &app->loop);
     ring_bus_open(&c->bus, &c->peers, &exchange_events, &c->exchange);
     exchange_use(&c->exchange, &c->bus.base);
+    handover_open(&c->handover, c);
     if ((err = sticky_open(&c->sticky, &c->peers, &app->http, why)) < 0)
         goto fail;
     c->peers.bequeaths = true;

@@ -13,6 +13,7 @@
 #include "bus/ring_bus.h"
 #include "cluster/exchange.h"
 #include "cluster/journal.h"
+#include "app/handover.h"
 #include "sticky/sticky.h"
 
 struct cluster {
@@ -24,6 +25,7 @@ struct cluster {
     struct exchange exchange;
     struct journal journal;
     struct sticky sticky;
+    struct handover handover;
     int folder_fd;
     struct timer beat;
     uint64_t beat_due_ms;

@@ -23,17 +23,43 @@ struct worker_process {
     struct cluster cluster;
     const char *name;
     unsigned instance;
+    uint32_t drain_ms; /* for what could not be handed over */
 };
+
+enum { HANDOVER_SPARE_MS = 20000 }; /* beyond what it is set to take */
 
 static int lend(void *lender, const char *host, uint16_t port, char *why)
 {
     return worker_listen(lender, host, port, why);
 }
 
+static uint32_t setting(const struct worker_process *p, enum setting_name id)
+{
+    return (uint32_t)settings_number(&p->app->settings, id);
+}
+
+/* What could be moved has been, and what is left is closed. */
+static void on_handed_over(void *user)
+{
+    struct worker_process *p = user;
+
+    app_drain(p->app, p->drain_ms);
+}
+
 static void on_drain(struct worker *w, uint32_t ms, pid_t heir)
 {
-    (void)heir;
-    app_drain(container_of(w, struct worker_process, worker)->app, ms);
+    struct worker_process *p = container_of(w, struct worker_process, worker);
+    struct handover_order o = { .heir = heir,
+                                .move_ms = setting(p, SET_handoverTimeout),
+                                .tail_ms = setting(p, SET_handoverTimeout),
+                                .on_done = on_handed_over,
+                                .user = p };
+
+    p->drain_ms = ms;
+    if (heir == 0 || handover_give(&p->cluster.handover, &o) < 0)
+        app_drain(p->app, ms);
+    else
+        worker_lingers(w, (uint64_t)o.move_ms + o.tail_ms + ms + HANDOVER_SPARE_MS);
 }
 
 static uint64_t connections(struct worker *w)

@@ -36,7 +36,8 @@ struct bus_node {
 enum bus_kinds {
     BUS_KIND_REQUEST = 0x0100, /* cluster/request.h */
     BUS_KIND_SOCKETIO = 0x0200,
-    BUS_KIND_ROOMS = 0x0300
+    BUS_KIND_ROOMS = 0x0300,
+    BUS_KIND_HANDOVER = 0x0400
 };
 
 /* To be published. */

@@ -42,6 +42,16 @@ bool sticky_share(void *user, int fd, bool secure)
     return true;
 }
 
+bool sticky_give_idle(struct sticky *s, unsigned slot, int fd)
+{
+    uint8_t plain = 0;
+
+    if (peers_send(s->peers, slot, STICKY_KIND_SHARE, str_n(&plain, 1), &fd, 1) < 0)
+        return false;
+    s->stats.shared++;
+    return true;
+}
+
 void sticky_take_shared(struct sticky *s, str data, int fd)
 {
     bool secure = data.n && (data.p[0] & STICKY_SECURE);

@@ -28,6 +28,8 @@ static int locate_session(const struct sticky *s, str sid)
     unsigned slot =
         home == SID_NO_HOME ? BOARD_NO_SLOT : board_home(s->peers->board, (unsigned)home);
 
+    if (slot == s->peers->slot && s->heir != BOARD_NO_SLOT)
+        slot = s->heir;
     return slot != s->peers->slot && peers_here(s->peers, slot) ? (int)slot : EIO_HERE;
 }
 
@@ -114,7 +116,8 @@ int sticky_open(struct sticky *s, struct peers *p, struct http_server *http, cha
     int home = board_settle(p->board, p->slot);
 
     *s = (struct sticky){
-        .places = { make_sid, locate, elsewhere, count }, .peers = p, .http = http, .last = p->slot
+        .places = { make_sid, locate, elsewhere, count }, .peers = p, .http = http, .last = p->slot,
+        .heir = BOARD_NO_SLOT
     };
     list_init(&s->passing);
     list_init(&s->relayed);
@@ -136,6 +139,11 @@ void sticky_stop(struct sticky *s)
     s->http->share = NULL;
     sticky_drop_passing(s);
     sticky_drop_relayed(s);
+}
+
+void sticky_move(struct sticky *s, unsigned heir)
+{
+    s->heir = heir;
 }
 
 void sticky_close(struct sticky *s)

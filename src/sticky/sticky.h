@@ -48,6 +48,7 @@ struct sticky {
     enum sticky_balance balance; /* the owner's to set */
     bool open, stopped;
     unsigned home; /* in the ids made here */
+    unsigned heir; /* the slot that gets this worker's sessions; BOARD_NO_SLOT: they stay */
     unsigned last; /* the slot that got the latest session, for taking turns */
     uint64_t sessions;
     uint64_t arrivals, arrivals_seen, coming_seen; /* of sessions sent to begin here */
@@ -63,6 +64,12 @@ int sticky_open(struct sticky *s, struct peers *p, struct http_server *http, cha
 void sticky_hurry(struct sticky *s);
 /* Nothing goes to others any more, nor is taken from them: before http closes for good. */
 void sticky_stop(struct sticky *s);
+/* The sessions of this worker are moving to a slot: a request for one that is not here any more goes
+ * there. */
+void sticky_move(struct sticky *s, unsigned heir);
+/* Gives a connection without a request to a slot; fd is the caller's still, to be closed. False: it
+ * could not be sent. */
+bool sticky_give_idle(struct sticky *s, unsigned slot, int fd);
 /* Before peers and http go, after the sessions. Idempotent; a zeroed one is closed. */
 void sticky_close(struct sticky *s);
 

@@ -1,0 +1,35 @@
+/* app/handover_parts.h - what the two sides of a hand-over agree on.
+ *
+ * A link's messages begin with a byte that says what they are:
+ *
+ *   to the new worker     BEGIN  its application's state as JSON; nothing: there is none
+ *                         ITEM   a kind (enum handover_kind), the frozen connection; its descriptor
+ *                         BATCH  a number (4 bytes): all its connections have been sent
+ *   to the old one        READY  batches may come
+ *                         TAKEN  the number of a batch
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef APP_HANDOVER_PARTS_H
+#define APP_HANDOVER_PARTS_H
+
+#include "app/handover.h"
+
+enum { HANDOVER_PEERS_KIND = 64 }; /* among the messages of peers: with an end of a link */
+
+enum handover_message {
+    HANDOVER_BEGIN = 'B',
+    HANDOVER_ITEM = 'I',
+    HANDOVER_BATCH = 'E',
+    HANDOVER_READY = 'R',
+    HANDOVER_TAKEN = 'T'
+};
+
+/* The note of a batch: its number is the head. */
+enum { HANDOVER_NOTE = BUS_KIND_HANDOVER, HANDOVER_NOTES = 1 };
+
+void handover_drop_bequest(struct handover *h);
+void handover_drop_arrivals(struct handover *h);
+extern const struct bus_events handover_notes; /* handover_take.c */
+
+#endif
