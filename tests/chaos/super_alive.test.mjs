@@ -40,7 +40,6 @@ test("a stopped (SIGSTOP) worker and one in an endless loop are killed and repla
     return i.pid && i.pid !== second.pid && i.pm2_env.status === "online" && i;
   });
   assert.equal(third.atrium.hangs, 2);
-  await until("the client back", () => socket.connected);
   assert.equal(await socket.emitWithAck("who"), "0");
 }));
 
@@ -177,7 +176,7 @@ test("a process that ignores SIGINT is killed with its children after kill_timeo
   await until("all gone", () => ![i.pid, ...pids].some(alive));
 }));
 
-test("reload: the old worker goes on when the new one fails; else clients only reconnect", withSuper(async (s, t) => {
+test("reload: the old worker goes on when the new one fails; else clients notice nothing", withSuper(async (s, t) => {
   s.write("chat.lua", app);
   await s.ok(["start", "chat.lua", "-i", "2", "--port", "0"]);
   const before = await s.online("chat", 2), port = await portOf(s, "chat");
@@ -196,7 +195,7 @@ test("reload: the old worker goes on when the new one fails; else clients only r
   await until("the old ones gone", () => !before.some((i) => alive(i.pid)));
   await until("the client back", () => socket.connected);
   assert.match(await socket.emitWithAck("who"), /^new [01]$/);
-  assert.ok(drops === 1 || drops === 2, `${drops}`); // it may have come back to the other old one
+  assert.equal(drops, 0);
 }));
 
 test("an overlapping reload, a scale and a kill leave the right number of workers", withSuper(async (s) => {
