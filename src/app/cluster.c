@@ -309,7 +309,7 @@ static void cluster_close(struct cluster *c)
     settle_estates(c, false);
     loop_timer_stop(l, &c->beat);
     sticky_close(&c->sticky);
-    handover_close(&c->handover);
+    handover_part(&c->handover);
     exchange_fini(&c->exchange);
     if (c->bus.peers)
         c->bus.base.ops->close(&c->bus.base);
@@ -369,7 +369,7 @@ int cluster_join(struct cluster *c, atr_app *app, const struct cluster_options *
     exchange_init(&c->exchange, &app->loop);
     ring_bus_open(&c->bus, &c->peers, &exchange_events, &c->exchange);
     exchange_use(&c->exchange, &c->bus.base);
-    handover_open(&c->handover, c);
+    handover_join(&c->handover, c);
     if ((err = sticky_open(&c->sticky, &c->peers, &app->http, why)) < 0)
         goto fail;
     c->peers.bequeaths = true;

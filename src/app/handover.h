@@ -43,8 +43,8 @@ struct handover {
 };
 
 /* Of a cluster whose peers and exchange are there. */
-void handover_open(struct handover *h, struct cluster *c);
-void handover_close(struct handover *h); /* idempotent; a zeroed one is closed */
+void handover_join(struct handover *h, struct cluster *c);
+void handover_part(struct handover *h); /* idempotent; a zeroed one is closed */
 
 struct handover_order {
     pid_t heir; /* the process that gets all, -1: the others get their share */

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "api/engine.h"
-#include "api/io.h"
+#include "api/handover.h"
 #include "app/cluster.h"
 #include "app/handover_parts.h"
 #include "base/log.h"
@@ -261,7 +261,7 @@ static bool busy(const struct bequest *g)
 {
     const struct atr_app *app = cluster_of(g)->app;
 
-    return (app->io && sio_server_tail(&app->io->server) > 0) ||
+    return app_busy(app) > 0 || (app->io && sio_server_tail(&app->io->server) > 0) ||
            (first_heir(g) && !list_empty(&app->http.conns));
 }
 
@@ -482,6 +482,9 @@ static void send_state(struct bequest *g)
 {
     struct buf json = { 0 };
 
+    if (g->order.heir > 0 && handover_save(cluster_of(g)->app, &json) < 0)
+        log_event(LOG_ERROR, "save-failed", "hint=%s",
+                  "the application's state is not handed over");
     for (struct list *at = g->heirs.next; at != &g->heirs; at = at->next)
         send_byte(container_of(at, struct heir, link), HANDOVER_BEGIN, json.data, json.len);
     buf_free(&json);

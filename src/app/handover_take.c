@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "api/engine.h"
-#include "api/io.h"
+#include "api/handover.h"
 #include "app/cluster.h"
 #include "app/handover_parts.h"
 #include "base/clock.h"
@@ -132,7 +132,9 @@ static void say(struct arrival *a, enum handover_message what, const void *data,
 
 static void take_state(struct arrival *a, str json)
 {
-    (void)json;
+    if (json.n && handover_restore(a->h->cluster->app, json) < 0)
+        log_event(LOG_ERROR, "restore-failed", "hint=%s",
+                  "the state that the old worker saved was not restored");
     say(a, HANDOVER_READY, NULL, 0);
 }
 
@@ -286,7 +288,7 @@ void handover_drop_arrivals(struct handover *h)
         drop(container_of(h->arrivals.next, struct arrival, link));
 }
 
-void handover_open(struct handover *h, struct cluster *c)
+void handover_join(struct handover *h, struct cluster *c)
 {
     struct exchange_user user = {
         .first = HANDOVER_NOTE, .count = HANDOVER_NOTES, .events = &handover_notes, .user = h
@@ -297,7 +299,7 @@ void handover_open(struct handover *h, struct cluster *c)
     exchange_add(&c->exchange, &user);
 }
 
-void handover_close(struct handover *h)
+void handover_part(struct handover *h)
 {
     if (!h->cluster)
         return;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { io } from "socket.io-client";
 import { alive, bin, sleep, until, withSuper } from "./support/super.mjs";
 import { Traffic, app } from "./support/traffic.mjs";
 import { figures, pidOf, workers } from "./support/workers.mjs";
@@ -90,6 +91,64 @@ test("atrium update goes on in another program", withSuper(async (s, t) => {
     for (const pid of [s.superPid(), ...(await pidsOf(s, site))]) assert.equal(fs.readlinkSync(`/proc/${pid}/exe`), program);
   }));
 }));
+
+const stateful = `
+local atrium = require "atrium"
+local io = atrium.io
+local me = tostring(process and process.pid or "")
+local count = 0
+atrium.onHandover(function() return { count = count } end, function(saved) count = saved.count end)
+io:on("connection", function(socket)
+  socket:emit("hello", { handedOver = socket.handedOver, recovered = socket.recovered, data = socket.data, rooms = socket.rooms, count = count })
+  socket:on("put", function(value, ack)
+    count = count + 1
+    socket.data.value = value
+    socket:join("room of " .. value)
+    ack(count)
+  end)
+  socket:on("slow", function(ms, ack)
+    atrium.sleep(ms)
+    socket:emit("from the tail", ms)
+    ack("done")
+  end)
+  socket:on("ask me", function(ack)
+    local answer = socket:emitWithAck("question", 7)
+    ack(answer)
+  end)
+end)
+`;
+
+async function client(t, url, transports) {
+  const socket = io(url, { forceNew: true, transports }), heard = [];
+  t.after(() => socket.disconnect());
+  socket.onAny((name, ...args) => heard.push([name, ...args]));
+  await until("connected", () => socket.connected);
+  return { socket, heard, of: (name) => heard.filter(([n]) => n === name).map(([, first]) => first) };
+}
+
+for (const transports of ALL) {
+  test(`who was handed over is who it was, and what was begun ends: ${transports}`, withSuper(async (s, t) => {
+    const site = await workers(s, 1, { text: stateful }), { socket, of } = await client(t, site.url, transports), { id } = socket;
+    let reasons = [], release;
+    socket.on("disconnect", (reason) => reasons.push(reason));
+    assert.equal(await socket.emitWithAck("put", "x"), 1);
+    const slow = socket.emitWithAck("slow", 1500);
+    socket.on("question", (n, ack) => (release = () => ack(n * 6)));
+    const asked = socket.emitWithAck("ask me");
+    await until("the question", () => release);
+    const [old] = await pidsOf(s, site);
+    await s.ok(["reload", site.name]);
+    await until("the new one's hello", () => of("hello").length === 2);
+    assert.deepEqual(of("hello")[1], { handedOver: true, recovered: true, data: { value: "x" }, rooms: [id, "room of x"].sort(), count: 1 });
+    release();
+    assert.equal(await asked, 42);
+    assert.equal(await slow, "done");
+    assert.deepEqual(of("from the tail"), [1500]);
+    assert.equal(await socket.emitWithAck("put", "y"), 2);
+    await until("the old one has ended", () => !alive(old));
+    assert.deepEqual([reasons, socket.id], [[], id]);
+  }));
+}
 
 test("a successor that dies takes nobody else with it", withSuper(async (s, t) => {
   const site = await workers(s, 2, { text, flags: recovery }), traffic = await Traffic.start(t, site.url, { clients: 24 });
