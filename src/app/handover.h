@@ -61,6 +61,8 @@ int handover_give(struct handover *h, const struct handover_order *o) MUST_CHECK
 /* For peers_events.on_message. False: the message is none of these. */
 bool handover_on_message(struct handover *h, unsigned slot, uint8_t kind, const int *fds,
                          size_t fd_count);
+/* Whether others are still giving to this one. */
+bool handover_arriving(const struct handover *h);
 /* Whether a worker is giving to this one: what it sends must be looked at behind what it has
  * published. */
 bool handover_comes_from(const struct handover *h, unsigned slot);

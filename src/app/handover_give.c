@@ -1,7 +1,8 @@
 /* app/handover_give.c - the old worker's side of a hand-over.
  *
- * greeting: each heir gets an end of a link, the first one the application's state, and says that it
- *           is ready; who is not in time gets nothing;
+ * greeting: each heir gets an end of a link, a successor also the application's state, and says that
+ *           it is ready; who is not in time, or is leaving itself, gets nothing. Workers that give to
+ *           this one have finished then;
  * moving:   batches go to the heirs in turn, at most BATCHES_AHEAD that an heir has not taken yet.
  *           What cannot be moved just now is tried again;
  * tail:     all has moved that could, ids of sessions lead to the heir. Handlers that still run and
@@ -282,6 +283,8 @@ static void begin_tail(struct bequest *g)
     g->h->stats.left += count_open(g);
     if (heir)
         board_move_homes(&c->board, c->peers.slot, heir->slot);
+    for (struct list *at = g->heirs.next; at != &g->heirs; at = at->next)
+        send_byte(container_of(at, struct heir, link), HANDOVER_DONE, NULL, 0);
     tick_in(g, 0);
 }
 
@@ -379,10 +382,10 @@ static void greet(struct bequest *g)
 
     for (struct list *at = g->heirs.next; at != &g->heirs; at = at->next)
         all = all && container_of(at, struct heir, link)->ready;
-    if (all || loop_of(g)->now_ms >= g->until_ms)
+    if ((all && !handover_arriving(g->h)) || loop_of(g)->now_ms >= g->until_ms)
         begin_moving(g);
     else
-        tick_in(g, g->until_ms - loop_of(g)->now_ms);
+        tick_in(g, TICK_MS);
 }
 
 static void wait_for_tail(struct bequest *g)
@@ -511,7 +514,7 @@ int handover_give(struct handover *h, const struct handover_order *o)
     http_server_stop_accepting(&c->app->http);
     g->until_ms = c->app->loop.now_ms + GREETING_MS;
     send_state(g);
-    tick_in(g, GREETING_MS);
+    tick_in(g, TICK_MS);
     return 0;
 }
 

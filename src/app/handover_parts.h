@@ -5,7 +5,8 @@
  *   to the new worker     BEGIN  its application's state as JSON; nothing: there is none
  *                         ITEM   a kind (enum handover_kind), the frozen connection; its descriptor
  *                         BATCH  a number (4 bytes): all its connections have been sent
- *   to the old one        READY  batches may come
+ *                         DONE   no more will come, and ids of sessions lead to it
+ *   to the old one        READY  batches may come; who is leaving itself closes the link instead
  *                         TAKEN  the number of a batch
  *
  * SPDX-License-Identifier: MIT
@@ -21,6 +22,7 @@ enum handover_message {
     HANDOVER_BEGIN = 'B',
     HANDOVER_ITEM = 'I',
     HANDOVER_BATCH = 'E',
+    HANDOVER_DONE = 'D',
     HANDOVER_READY = 'R',
     HANDOVER_TAKEN = 'T'
 };

@@ -30,6 +30,7 @@ struct arrival {
     struct bus_node node;
     struct list items;     /* of struct item, in their order */
     unsigned holds;        /* while not 0, it stays though its link has closed */
+    bool done;             /* nothing more comes */
     uint32_t whole, noted; /* batches that have come in full; whose notes were met */
 };
 
@@ -130,8 +131,13 @@ static void say(struct arrival *a, enum handover_message what, const void *data,
     buf_free(&b);
 }
 
+/* Two that leave at the same time must not give to each other. */
 static void take_state(struct arrival *a, str json)
 {
+    if (a->h->bequest) {
+        link_close(a->from, 0);
+        return;
+    }
     if (json.n && handover_restore(a->h->cluster->app, json) < 0)
         log_event(LOG_ERROR, "restore-failed", "hint=%s",
                   "the state that the old worker saved was not restored");
@@ -163,6 +169,9 @@ static void on_message(struct link *l, str data, const int *fds, size_t fd_count
         break;
     case HANDOVER_BATCH:
         take_batch(a, rest);
+        break;
+    case HANDOVER_DONE:
+        a->done = true;
         break;
     }
     while (used < fd_count)
@@ -275,6 +284,16 @@ bool handover_on_message(struct handover *h, unsigned slot, uint8_t kind, const 
         list_append(&h->arrivals, &a->link);
     }
     return true;
+}
+
+bool handover_arriving(const struct handover *h)
+{
+    for (struct list *at = h->arrivals.next; at != &h->arrivals; at = at->next) {
+        const struct arrival *a = container_of(at, struct arrival, link);
+        if (a->from && !a->done)
+            return true;
+    }
+    return false;
 }
 
 bool handover_comes_from(const struct handover *h, unsigned slot)
