@@ -59,7 +59,8 @@ struct bequest {
     struct timer tick;
     uint64_t until_ms; /* of the phase */
     enum phase phase;
-    bool ended; /* the old worker does the rest */
+    uint32_t fences; /* peers that may still send what they meant for this worker */
+    bool ended;      /* the old worker does the rest */
     struct buf item;
     uint32_t items; /* of the batch that is made */
     size_t bytes;
@@ -263,7 +264,8 @@ static bool busy(const struct bequest *g)
     const struct atr_app *app = cluster_of(g)->app;
 
     return app_busy(app) > 0 || (app->io && sio_server_tail(&app->io->server) > 0) ||
-           (first_heir(g) && !list_empty(&app->http.conns));
+           (first_heir(g) &&
+            (g->fences || !list_empty(&app->http.conns) || sticky_busy(&cluster_of(g)->sticky)));
 }
 
 static size_t count_open(const struct bequest *g)
@@ -271,6 +273,22 @@ static size_t count_open(const struct bequest *g)
     struct atr_app *app = cluster_of(g)->app;
 
     return io_close_some(app, 0);
+}
+
+static bool ask_for_fence(void *arg, unsigned slot, uint32_t generation)
+{
+    struct bequest *g = arg;
+
+    (void)generation;
+    g->fences +=
+        peers_send(&cluster_of(g)->peers, slot, HANDOVER_PEERS_FENCE, STR(""), NULL, 0) == 0;
+    return true;
+}
+
+void handover_fenced(struct handover *h)
+{
+    if (h->bequest && h->bequest->fences)
+        h->bequest->fences--;
 }
 
 static void begin_tail(struct bequest *g)
@@ -285,6 +303,7 @@ static void begin_tail(struct bequest *g)
         board_move_homes(&c->board, c->peers.slot, heir->slot);
     for (struct list *at = g->heirs.next; at != &g->heirs; at = at->next)
         send_byte(container_of(at, struct heir, link), HANDOVER_DONE, NULL, 0);
+    peers_each(&c->peers, ask_for_fence, g);
     tick_in(g, 0);
 }
 
@@ -457,7 +476,7 @@ static void add_heir(struct bequest *g, unsigned slot)
     h = mem_zalloc(sizeof *h);
     *h = (struct heir){ .in = g, .slot = slot };
     list_init(&h->link);
-    if (peers_send(&c->peers, slot, HANDOVER_PEERS_KIND, STR(""), &ends[1], 1) < 0) {
+    if (peers_send(&c->peers, slot, HANDOVER_PEERS_LINK, STR(""), &ends[1], 1) < 0) {
         close(ends[0]);
     } else if ((h->to = link_new(loop_of(g), ends[0], &link_events, h))) {
         list_append(&g->heirs, &h->link);

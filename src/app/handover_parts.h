@@ -16,7 +16,9 @@
 
 #include "app/handover.h"
 
-enum { HANDOVER_PEERS_KIND = 64 }; /* among the messages of peers: with an end of a link */
+/* Among the messages of peers: an end of a link; and a question that each answers, behind all
+ * that it had sent before. */
+enum { HANDOVER_PEERS_LINK = 64, HANDOVER_PEERS_FENCE, HANDOVER_PEERS_FENCED };
 
 enum handover_message {
     HANDOVER_BEGIN = 'B',
@@ -30,6 +32,8 @@ enum handover_message {
 /* The note of a batch: its number is the head. */
 enum { HANDOVER_NOTE = BUS_KIND_HANDOVER, HANDOVER_NOTES = 1 };
 
+/* handover_give.c: a peer has answered. */
+void handover_fenced(struct handover *h);
 void handover_drop_bequest(struct handover *h);
 void handover_drop_arrivals(struct handover *h);
 extern const struct bus_events handover_notes; /* handover_take.c */

@@ -265,8 +265,12 @@ bool handover_on_message(struct handover *h, unsigned slot, uint8_t kind, const 
 {
     struct arrival *a = find(h, slot);
 
-    if (kind != HANDOVER_PEERS_KIND)
-        return false;
+    if (kind == HANDOVER_PEERS_FENCE)
+        (void)peers_send(&h->cluster->peers, slot, HANDOVER_PEERS_FENCED, STR(""), NULL, 0);
+    if (kind == HANDOVER_PEERS_FENCED)
+        handover_fenced(h);
+    if (kind != HANDOVER_PEERS_LINK)
+        return kind == HANDOVER_PEERS_FENCE || kind == HANDOVER_PEERS_FENCED;
     if (a && !a->from) /* of one that was there before, and whose notes were lost */
         drop(a);
     a = mem_zalloc(sizeof *a);

@@ -141,6 +141,11 @@ void sticky_stop(struct sticky *s)
     sticky_drop_relayed(s);
 }
 
+bool sticky_busy(const struct sticky *s)
+{
+    return s->open && (!list_empty(&s->passing) || !list_empty(&s->relayed));
+}
+
 void sticky_move(struct sticky *s, unsigned heir)
 {
     s->heir = heir;

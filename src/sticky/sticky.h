@@ -67,6 +67,8 @@ void sticky_stop(struct sticky *s);
 /* The sessions of this worker are moving to a slot: a request for one that is not here any more goes
  * there. */
 void sticky_move(struct sticky *s, unsigned heir);
+/* Whether requests are on their way to others, or wait for their answers. */
+bool sticky_busy(const struct sticky *s);
 /* Gives a connection without a request to a slot; fd is the caller's still, to be closed. False: it
  * could not be sent. */
 bool sticky_give_idle(struct sticky *s, unsigned slot, int fd);
