@@ -159,20 +159,20 @@ static struct eio_server *server_of(struct http_handler *h)
     return container_of(h, struct eio_server, handler);
 }
 
-/* Whether r is another server's affair, and on its way there. What came from there is answered
- * here, and so is what depends on no session. */
+/* Whether r is another server's affair, and on its way there. What another sent to begin here begins
+ * here, and what depends on no session is answered here. */
 static bool passed_on(struct eio_server *e, struct http_request *r)
 {
     struct eio_query q;
     str sid;
     int place;
 
-    if (r->arrived || str_eq(r->head.method, STR("OPTIONS")))
+    if (str_eq(r->head.method, STR("OPTIONS")))
         return false;
     eio_query_parse(&q, r->head.query);
     sid = str_n(q.sid, q.sid_len);
     if (sid.n ? map_get(&e->sessions, sid) != NULL
-              : !(q.transport & e->options.transports) || !str_eq(r->head.method, STR("GET")))
+              : r->arrived || !(q.transport & e->options.transports) || !str_eq(r->head.method, STR("GET")))
         return false;
     if ((place = e->places->locate(e->places, sid, r)) == EIO_HERE)
         return false;

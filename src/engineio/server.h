@@ -79,7 +79,8 @@ struct eio_places {
     /* An id by which locate() will know this server's session. */
     void (*make_sid)(struct eio_places *p, char out[EIO_SID_LEN]);
     /* The place where a session is that is not here; with an empty sid, where the session should
-     * begin that r asks for. EIO_HERE: nobody else's affair. */
+     * begin that r asks for. r->arrived: another place has sent it here, so going on from here it
+     * must not come back. EIO_HERE: nobody else's affair. */
     int (*locate)(struct eio_places *p, str sid, const struct http_request *r);
     /* Has r answered at that place, of which nothing but the head was used yet: by
      * http_hand_over(), or by taking its place as r->handler. False: serve it here. */

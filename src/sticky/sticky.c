@@ -50,6 +50,8 @@ static int locate(struct eio_places *p, str sid, const struct http_request *r)
 {
     struct sticky *s = sticky_of(p);
 
+    if (r->arrived && s->heir == BOARD_NO_SLOT)
+        return EIO_HERE; /* who sent it knew where it belongs */
     return sid.n ? locate_session(s, sid) : place_session(s, r);
 }
 
@@ -75,7 +77,8 @@ static bool elsewhere(struct eio_places *p, int place, struct http_request *r)
         s->stats.placed_elsewhere++;
         sticky_sent(s, slot);
     }
-    if (http_may_hand_over(r) && (http_moves(r) == 0 || r->head.upgrade))
+    if (http_may_hand_over(r) &&
+        (http_moves(r) == 0 || r->head.upgrade || s->heir != BOARD_NO_SLOT))
         sticky_pass(s, slot, begins, r);
     else
         sticky_relay(s, slot, begins, r);

@@ -13,7 +13,8 @@
  * those that speak TLS, which have to stay, are as many in each; of others a worker does not get
  * many more than the rest.
  *
- * What another worker has sent is answered where it arrives, so nothing goes round in circles; and
+ * What another worker has sent is answered where it arrives, unless that worker is handing its
+ * sessions over, so nothing goes round in circles; and
  * what cannot be sent is answered here, where the client learns that its session is gone.
  *
  * Start reading at sticky_open(), then elsewhere() in sticky.c.
