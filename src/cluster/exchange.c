@@ -74,7 +74,14 @@ static void on_question(void *user, uint16_t what, struct request_from from, str
         u->questions->on_question(u->user, what, from, question);
 }
 
-static const struct request_handler questions = { on_question };
+static bool at_once(void *user, uint16_t what)
+{
+    const struct exchange_user *u = find(user, what);
+
+    return u && u->questions && u->questions->at_once && u->questions->at_once(u->user, what);
+}
+
+static const struct request_handler questions = { on_question, at_once };
 
 void exchange_init(struct exchange *x, struct loop *loop)
 {

@@ -47,6 +47,14 @@ struct received {
     struct msg *body;
 };
 
+/* An answer that waits. */
+struct given {
+    struct list link;
+    struct request_from to;
+    size_t n;
+    char answer[];
+};
+
 /* --- Asking --- */
 
 static void request_end(struct request *r, int err)
@@ -186,7 +194,20 @@ static void take_answer(struct requests *q, const struct received *in)
 
 /* --- Answering --- */
 
-int request_answer(struct requests *q, struct request_from to, str answer)
+static int put_off(struct requests *q, struct request_from to, str answer)
+{
+    struct given *g = mem_alloc(sizeof *g + answer.n);
+
+    *g = (struct given){ .to = to, .n = answer.n };
+    if (answer.n)
+        memcpy(g->answer, answer.p, answer.n);
+    list_init(&g->link);
+    list_append(&q->outbox, &g->link);
+    loop_defer(q->loop, &q->job);
+    return 0;
+}
+
+static int publish_answer(struct requests *q, struct request_from to, str answer)
 {
     struct head head = { .id = to.id, .generation = bus_self(q->bus).generation };
     struct bus_note note = { .kind = ANSWER,
@@ -209,11 +230,35 @@ int request_answer(struct requests *q, struct request_from to, str answer)
     return err;
 }
 
+int request_answer(struct requests *q, struct request_from to, str answer)
+{
+    return q->delivering ? put_off(q, to, answer) : publish_answer(q, to, answer);
+}
+
+static void send_given(struct requests *q)
+{
+    while (!list_empty(&q->outbox)) {
+        struct given *g = container_of(q->outbox.next, struct given, link);
+
+        list_remove(&g->link);
+        (void)!publish_answer(q, g->to, str_n(g->answer, g->n)); /* the asker learns of it */
+        mem_free(g);
+    }
+}
+
+static void ask_here(struct requests *q, const struct received *in)
+{
+    q->handler->on_question(q->user, in->head.what,
+                            (struct request_from){ { in->from, in->head.generation }, in->head.id },
+                            msg_payload(in->body));
+}
+
 static void run(struct loop_job *job)
 {
     struct requests *q = container_of(job, struct requests, job);
     struct list batch;
 
+    send_given(q);
     list_take(&batch, &q->inbox);
     while (!list_empty(&batch)) {
         struct received *in = container_of(batch.next, struct received, link);
@@ -222,10 +267,7 @@ static void run(struct loop_job *job)
         if (in->kind == ANSWER)
             take_answer(q, in);
         else
-            q->handler->on_question(q->user, in->head.what,
-                                    (struct request_from){ { in->from, in->head.generation },
-                                                           in->head.id },
-                                    msg_payload(in->body));
+            ask_here(q, in);
         msg_unref(in->body);
         mem_free(in);
     }
@@ -243,10 +285,18 @@ bool requests_on_head(struct requests *q, const struct bus_message *m)
 
 void requests_on_message(struct requests *q, const struct bus_message *m, struct msg *body)
 {
-    struct received *in = mem_alloc(sizeof *in);
+    struct received *in, now = { .kind = m->kind, .from = m->from, .body = body };
 
-    *in = (struct received){ .kind = m->kind, .from = m->from, .body = msg_ref(body) };
-    memcpy(&in->head, m->head.p, sizeof in->head);
+    memcpy(&now.head, m->head.p, sizeof now.head);
+    if (m->kind == QUESTION && q->handler->at_once && q->handler->at_once(q->user, now.head.what)) {
+        q->delivering = true;
+        ask_here(q, &now);
+        q->delivering = false;
+        return;
+    }
+    in = mem_alloc(sizeof *in);
+    *in = now;
+    (void)msg_ref(body);
     list_init(&in->link);
     list_append(&q->inbox, &in->link);
     loop_defer(q->loop, &q->job);
@@ -260,6 +310,7 @@ void requests_init(struct requests *q, struct bus *bus, struct loop *loop,
     *q = (struct requests){ .bus = bus, .loop = loop, .handler = handler, .user = user };
     list_init(&q->asked);
     list_init(&q->inbox);
+    list_init(&q->outbox);
     loop_job_init(&q->job, run);
 }
 
@@ -290,6 +341,11 @@ void requests_fini(struct requests *q)
         list_remove(&in->link);
         msg_unref(in->body);
         mem_free(in);
+    }
+    while (!list_empty(&q->outbox)) {
+        struct given *g = container_of(q->outbox.next, struct given, link);
+        list_remove(&g->link);
+        mem_free(g);
     }
     list_remove(&q->job.link);
     id_table_free(&q->open);

@@ -27,6 +27,10 @@ struct request_handler {
     /* A question of kind `what`. Must lead to one request_answer() at most; none at all makes the
      * asker wait for its whole time. */
     void (*on_question)(void *user, uint16_t what, struct request_from from, str question);
+    /* Whether such questions are given within the bus's callback, where they stand in its order: as
+     * there, nothing may be published then nor application code run, but request_answer() may be
+     * called. Others come from a job. NULL: all do. */
+    bool (*at_once)(void *user, uint16_t what);
 };
 
 /* Answers come one by one; then the end: err 0, ATR_ETIMEOUT or ATR_ECLOSED (somebody has gone
@@ -45,6 +49,8 @@ struct requests {
     struct id_table open; /* of struct request */
     struct list asked;    /* all of open */
     struct list inbox;    /* of what came and waits for the job */
+    struct list outbox;   /* answers that wait for it: they were given within the bus's callback */
+    bool delivering;      /* inside of that */
     struct loop_job job;
     struct {
         uint64_t asked, answered, answers, timeouts, partial;
@@ -63,8 +69,8 @@ void requests_drop(struct requests *q, uint16_t first, uint16_t count);
  * loop), with err 0. */
 int request_ask(struct requests *q, uint16_t to, uint16_t what, str question, uint32_t timeout_ms,
                 const struct request_events *events, void *user) MUST_CHECK;
-/* Answers. One who is gone is not told. 0, or what the bus says: the asker then learns that this
- * node has not answered. */
+/* Answers. One who is gone is not told. 0, also when the answer has to wait, or what the bus says:
+ * the asker then learns that this node has not answered. */
 int request_answer(struct requests *q, struct request_from to, str answer);
 
 /* For the owner of the bus, who passes on what is of BUS_KIND_REQUEST..+1. */

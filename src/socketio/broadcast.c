@@ -180,19 +180,31 @@ static int tell_others(struct sio_namespace *n, const struct sio_target *t, stru
     return sio_cluster_cast(n, t, &c->frames[SIO_FORM_TEXT], NULL, 0, &number);
 }
 
+static void tell_listeners(struct sio_namespace *n, const struct sio_gathered *to,
+                           const struct sio_data *data)
+{
+    const struct sio_server *io = n->server;
+
+    if (!n->watch_outgoing || !io->events->on_outgoing)
+        return;
+    if (io->cluster && io->cluster->delivering) {
+        sio_cluster_defer_told(n, to, data);
+        return;
+    }
+    for (uint32_t i = 0; i < to->count; i++)
+        if (sio_socket_connected(to->sockets[i]))
+            io->events->on_outgoing(to->sockets[i], data);
+}
+
 /* Listeners first, for they may send: what is sent in between would overtake this packet at some,
  * and not at others. */
 int sio_broadcast_to(struct sio_namespace *n, const struct sio_gathered *to,
                      const struct sio_target *t, const struct sio_data *data, int64_t id)
 {
-    struct sio_server *io = n->server;
     struct cast c;
     int told = 0, err;
 
-    for (uint32_t i = 0; i < to->count && n->watch_outgoing && io->events->on_outgoing; i++) {
-        if (sio_socket_connected(to->sockets[i]))
-            io->events->on_outgoing(to->sockets[i], data);
-    }
+    tell_listeners(n, to, data);
     if ((err = cast_init(&c, n, t, data, id)) < 0)
         return err;
     if (id == SIO_NO_ID)

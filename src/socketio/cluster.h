@@ -87,6 +87,11 @@ void sio_cluster_disconnect(struct sio_namespace *n, const struct sio_target *t,
 void sio_cluster_defer_outgoing(struct sio_namespace *n, const struct sio_target *t,
                                 const struct sio_frames *f);
 
+struct sio_gathered;
+/* The same to sockets that were gathered. */
+void sio_cluster_defer_told(struct sio_namespace *n, const struct sio_gathered *to,
+                            const struct sio_data *data);
+
 /* --- For namespace.c: while the bus delivers, listeners of rooms are told later. --- */
 void sio_cluster_defer_room(struct sio_namespace *n, enum sio_room_change what, str room,
                             struct sio_socket *s);

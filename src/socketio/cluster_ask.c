@@ -286,4 +286,11 @@ static void on_question(void *user, uint16_t what, struct request_from from, str
     sio_wire_free(&t);
 }
 
-const struct request_handler sio_cluster_questions = { on_question };
+/* An event that is to be acknowledged has its place among all the others. */
+static bool at_once(void *user, uint16_t what)
+{
+    (void)user;
+    return what == SIO_ASK_CAST;
+}
+
+const struct request_handler sio_cluster_questions = { on_question, at_once };

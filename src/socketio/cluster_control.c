@@ -160,23 +160,30 @@ void sio_cluster_defer_call(struct sio_cluster *c,
 }
 
 /* The refs of those it went to, then the event. */
+void sio_cluster_defer_told(struct sio_namespace *n, const struct sio_gathered *to,
+                            const struct sio_data *data)
+{
+    struct buf text = { 0 };
+
+    sio_write_u32(&text, to->count);
+    for (uint32_t i = 0; i < to->count; i++)
+        sio_write_u64(&text, to->sockets[i]->ref);
+    sio_write_data(&text, data);
+    defer(n->server->cluster, &(struct deferred){ .kind = OUTGOING }, n->name, buf_str(&text));
+    buf_free(&text);
+}
+
 void sio_cluster_defer_outgoing(struct sio_namespace *n, const struct sio_target *t,
                                 const struct sio_frames *f)
 {
     struct sio_gathered to;
     struct sio_packet packet;
     struct sio_data data;
-    struct buf text = { 0 };
 
     if (sio_texts_read(f, &packet, &data) < 0)
         return;
     sio_gather(n, t, &to);
-    sio_write_u32(&text, to.count);
-    for (uint32_t i = 0; i < to.count; i++)
-        sio_write_u64(&text, to.sockets[i]->ref);
-    sio_write_data(&text, &data);
-    defer(n->server->cluster, &(struct deferred){ .kind = OUTGOING }, n->name, buf_str(&text));
-    buf_free(&text);
+    sio_cluster_defer_told(n, &to, &data);
     sio_gathered_free(&to);
     mem_free((str *)(uintptr_t)data.attachments);
 }
@@ -198,7 +205,7 @@ static void outgoing(struct sio_cluster *c, str text)
     for (uint32_t i = 0; i < count; i++) {
         struct sio_socket *s = sio_socket_find(c->io, sio_read_u64(&refs));
 
-        if (s && sio_socket_connected(s) && s->nsp->watch_outgoing)
+        if (s && sio_socket_alive(s) && s->nsp->watch_outgoing)
             c->io->events->on_outgoing(s, &data);
     }
     mem_free(attachments);

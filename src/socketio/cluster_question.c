@@ -103,7 +103,9 @@ void sio_cluster_ask_clients(struct sio_cluster *c, struct request_from from,
         c->stats.malformed++;
         return;
     }
+    c->delivering = true; /* listeners to what goes out are told from the job */
     clients = sio_question_for(n, t, &data, timeout_ms, &asker);
+    c->delivering = false;
     request_answer(&c->exchange->requests, from, str_n(&clients, sizeof clients));
     mem_free(attachments);
 }

@@ -418,6 +418,24 @@ static void test_a_server_goes_before_its_clients_answer(void **state)
     assert_string_equal(g.text, "12");
 }
 
+/* An event that is to be acknowledged keeps its place among those that are not. */
+static void test_asking_keeps_its_place(void **state)
+{
+    struct got g = { 0 };
+
+    (void)state;
+    sio_emit(main_of(0), NULL, DATA("[\"before\"]"));
+    assert_int_equal(sio_emit_ack(main_of(0), NULL, DATA("[\"q\"]"), 60000, on_answers, &g), 0);
+    sio_emit(main_of(0), NULL, DATA("[\"after\"]"));
+    nodes_settle();
+    assert_heard(&b, "42[\"before\"] 420[\"q\"] 42[\"after\"]");
+    peer_say(&a, "430[1]");
+    peer_say(&b, "430[2]");
+    peer_say(&c, "430[3]");
+    nodes_settle();
+    assert_int_equal(g.calls, 1);
+}
+
 /* Nobody is left to be told: what clients have not answered is forgotten. */
 static void test_the_asking_server_goes(void **state)
 {
@@ -453,9 +471,9 @@ static void test_nobody_to_acknowledge(void **state)
 TEST_MAIN(TEST(test_everyone_hears), TEST(test_attachments_cross), TEST(test_every_parser_hears),
           TEST(test_rooms_and_exceptions), TEST(test_the_sender_is_left_out),
           TEST(test_very_many_rooms), TEST(test_one_order_for_all),
-          TEST(test_joining_precedes_what_follows), TEST(test_listeners_of_rooms_are_told_later),
-          TEST(test_listeners_hear_what_others_send), TEST(test_parents),
-          TEST(test_disconnects_everywhere), TEST(test_events_between_servers),
+          TEST(test_joining_precedes_what_follows), TEST(test_asking_keeps_its_place),
+          TEST(test_listeners_of_rooms_are_told_later), TEST(test_listeners_hear_what_others_send),
+          TEST(test_parents), TEST(test_disconnects_everywhere), TEST(test_events_between_servers),
           TEST(test_asks_servers), TEST(test_fetches_sockets_and_rooms),
           TEST(test_a_server_that_goes_is_missing), TEST(test_questions_end_with_their_server),
           TEST(test_the_asking_server_goes), TEST(test_all_clients_acknowledge),

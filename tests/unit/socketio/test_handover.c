@@ -599,6 +599,32 @@ static void test_questions_are_answered_elsewhere(void **state)
     peer_close(&q);
 }
 
+/* A broadcast that is to be acknowledged, of a third server, before and behind the note: each asks
+ * the client once. */
+static void test_questions_on_the_way(void **state)
+{
+    struct peer p;
+    (void)state;
+
+    acked[0] = 0;
+    join(&p, &nodes[0].rig);
+    assert_int_equal(sio_emit_ack(main_of(2), NULL, DATA("[\"q1\"]"), 0, answers, NULL), 0);
+    rig_settle(&nodes[0].rig); /* the other one has yet to look */
+    assert_int_equal(take_off(0, 1, client_of(&p)), 0);
+    assert_int_equal(sio_emit_ack(main_of(2), NULL, DATA("[\"q2\"]"), 0, answers, NULL), 0);
+    nodes_settle();
+    p.rig = &nodes[1].rig;
+    assert_heard(&p, "420[\"q1\"] 421[\"q2\"]");
+    peer_say(&p, "430[1]");
+    nodes_settle();
+    assert_string_equal(acked, "0 of 1: 1");
+    acked[0] = 0;
+    peer_say(&p, "431[2]");
+    nodes_settle();
+    assert_string_equal(acked, "0 of 1: 1");
+    peer_close(&p);
+}
+
 /* From hand to hand: the first one's acknowledgement still finds it. */
 static void test_on_and_on(void **state)
 {
@@ -791,6 +817,7 @@ int main(void)
         MOVE_TEST(test_its_own_room),
         MOVE_TEST(test_the_tail_ends),
         MOVE_TEST(test_questions_are_answered_elsewhere),
+        MOVE_TEST(test_questions_on_the_way),
         MOVE_TEST(test_on_and_on),
         MOVE_TEST(test_who_handed_it_over_dies),
         RECOVERY_TEST(test_data_is_there_when_it_connects),
