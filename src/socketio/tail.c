@@ -173,7 +173,7 @@ static int say(struct sio_socket *s, enum sio_tail_op op, unsigned flags, uint64
         return ATR_ECLOSED;
     ASSERT(!c->delivering);
     sio_cluster_write(c, s->nsp, &t);
-    buf_byte(&c->head, op);
+    buf_byte(&c->head, (uint8_t)op);
     sio_write_u32(&c->head, bus_self(c->exchange->bus).generation);
     sio_write_u64(&c->head, s->ref);
     sio_write_u64(&c->head, number);
