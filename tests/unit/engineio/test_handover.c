@@ -346,7 +346,8 @@ static void a_get_that_waits_is_answered(void **state)
     client_ask(&c, "GET", polling_url(sid), NULL, NULL);
     client_silent(&c);
     (void)move(s, &d);
-    assert_answer(client_answer(&(struct client){ .rig = &from, .fd = c.fd }), 200, "6");
+    c.rig = &from; /* the connection is still there */
+    assert_answer(client_answer(&c), 200, "6");
 
     client_open(&d, &from); /* and with what there is */
     sid = polling_session(&d);
@@ -358,6 +359,37 @@ static void a_get_that_waits_is_answered(void **state)
     assert_answer(client_answer(&d), 200, "4one");
     client_close(&c);
     client_close(&d);
+    both_close();
+}
+
+static void an_id_of_the_applications_own(void **state)
+{
+    enum { SID_LEN = 100 }; /* more than a session has room for */
+    char sid[SID_LEN + 1];
+    struct frozen_writer w, inner;
+    struct buf map = { 0 };
+    struct client c;
+    size_t used;
+    (void)state;
+
+    both_open(NULL);
+    memset(sid, 'x', SID_LEN);
+    sid[SID_LEN] = 0;
+    frozen_begin(&w, &map, 1);
+    frozen_put_bytes(&w, "sid", str_of(sid));
+    frozen_put_uint(&w, "beat", UINT64_MAX); /* later than it can be */
+    frozen_begin(&inner, frozen_put_value(&w, "polling"), 1); /* all else is as usual */
+    frozen_end(&inner);
+    frozen_end(&w);
+    to.last =
+        container_of(eio_session_thaw(&to.engine, buf_str(&map), &used, -1), struct peer, session);
+    memcpy(to.last->mark, "marked!", sizeof to.last->mark);
+    assert_true(to.last->session.heartbeat.at_ms <= to.loop.now_ms + 45000 + 1000);
+    buf_free(&map);
+    rig_send_text(&to.last->session, "one");
+    client_open(&c, &to);
+    assert_answer(client_get(&c, polling_url(sid)), 200, "4one");
+    client_close(&c);
     both_close();
 }
 
@@ -532,6 +564,7 @@ int main(void)
         cmocka_unit_test(protocol_and_form_stay),
         cmocka_unit_test(a_session_that_polls),
         cmocka_unit_test(a_get_that_waits_is_answered),
+        cmocka_unit_test(an_id_of_the_applications_own),
         cmocka_unit_test(jsonp_stays_jsonp),
         cmocka_unit_test(not_in_the_middle_of_a_request),
         cmocka_unit_test(not_when_it_ends),
