@@ -138,6 +138,7 @@ int eio_session_freeze(struct eio_session *s, struct buf *out, int *fd)
     }
     frozen_end(&w);
     eio_session_leave(s);
+    list_remove(&s->link); /* whoever walks over all meets those that are left */
     pressure_over(&s->pressure);
     s->server->stats.frozen++;
     if (s->polling)
