@@ -35,7 +35,7 @@ const STILL = new Map([
   ["atrium_socketio_recovery_moved_total", "several servers; unit/socketio/test_cluster_session.c"],
   ["atrium_socketio_handed_over_total", "several servers; unit/socketio/test_handover.c"],
   ["atrium_socketio_handover_failures_total", "the same"],
-  ["atrium_socketio_tail_total", "the same"],
+  ["atrium_socketio_tail_total", "unit/socketio/test_tail.c"],
   ["atrium_tls_tethers", "several servers; unit/net/test_tether.c"],
   ["atrium_tls_tethered_total", "several servers; unit/net/test_tether.c"],
   ["atrium_engine_handed_over_total", "several servers; unit/engineio/test_handover.c"],
