@@ -3,7 +3,7 @@
 // the median over the rounds with quartiles. Usage:
 //   run.mjs BUILD [options]
 //     --rounds N         rounds per row (15; idle rows, which hardly vary: 2)
-//     --only A,B         rows whose id is A, or whose name holds it
+//     --only A,B         rows whose id is A, or whose name holds it; handover: reloads under traffic (handover.mjs)
 //     --duration MS      measured per run (1500), after --warmup MS (500)
 //     --ping-interval MS heartbeat of the idle Socket.IO row, which lasts as long (25000)
 //     --restart N        servers are started anew after N rounds (8): what a compiler happens to decide varies
@@ -13,6 +13,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { handover, printHandover } from "./handover.mjs";
 import { Bench } from "./measure.mjs";
 import { choose } from "./rows.mjs";
 import { insert, print, summary } from "./table.mjs";
@@ -57,13 +58,19 @@ async function measure(bench, row, failures) {
   await bench.stopAll();
 }
 
-const rows = choose((option("only") ?? "").split(",").filter(Boolean)).map((row) => ({ ...row, rounds: [] }));
+const only = (option("only") ?? "").split(",").filter(Boolean);
+const rows = choose(only).map((row) => ({ ...row, rounds: [] }));
 const failures = [];
-let machine = describe();
+let machine = describe(), moved = null;
+
+function keep() {
+  if (option("json")) fs.writeFileSync(option("json"), JSON.stringify({ machine, rows: Object.fromEntries(rows.map((r) => [r.id, r.rounds])), handover: moved }) + "\n");
+}
 
 if (option("from")) {
   const saved = JSON.parse(fs.readFileSync(option("from")));
   machine = saved.machine;
+  moved = saved.handover;
   for (const row of rows) row.rounds = saved.rows[row.id] ?? [];
 } else {
   const bench = new Bench({
@@ -77,14 +84,20 @@ if (option("from")) {
   process.once("SIGTERM", () => process.exit(143));
   for (const row of rows) {
     await measure(bench, row, failures);
-    if (option("json")) fs.writeFileSync(option("json"), JSON.stringify({ machine, rows: Object.fromEntries(rows.map((r) => [r.id, r.rounds])) }) + "\n");
+    keep();
+  }
+  if (only.length === 0 || only.includes("handover")) {
+    moved = await handover({ build: process.argv[2] ?? "build" }).catch((error) => void failures.push(`handover: ${error.message.trim()}`));
+    if (moved?.felt.error) failures.push(`handover: ${moved.felt.error}`);
+    keep();
   }
 }
 
 const caption = `${machine}. Server and generator on one CPU, closed loop; medians of interleaved rounds.`;
-console.log(`${caption}\n\n${print(rows)}`);
+const tables = [caption, print(rows), ...(moved ? [printHandover(moved)] : [])].join("\n\n");
+console.log(tables);
 if (process.argv.includes("--publish"))
-  for (const [file, text] of [["docs/performance.md", `${caption}\n\n${print(rows)}`], ["README.md", summary(rows)]]) {
+  for (const [file, text] of [["docs/performance.md", tables], ["README.md", summary(rows)]]) {
     const at = path.join(import.meta.dirname, "..", file);
     fs.writeFileSync(at, insert(fs.readFileSync(at, "utf8"), text));
   }
