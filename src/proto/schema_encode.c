@@ -9,7 +9,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "proto/schema_encode.h"
+#include "proto/schema_seen.h"
 
 #include "base/assert.h"
 
@@ -132,38 +132,44 @@ static void tell_class(struct schema_out *o, const struct schema_node *node)
     o->at = schema_put_uint(o->at, (uint32_t)o->root->ids[node->type->serial]);
 }
 
+void schema_out_field(struct schema_out *o, const struct schema_struct *s, unsigned index,
+                      uint8_t op, const struct schema_node **untold)
+{
+    const struct schema_spec *spec = &s->node.type->fields[index].spec;
+
+    schema_out_room(o, 2 * SCHEMA_OP_MAX);
+    if (*untold && (op | index) == SCHEMA_TYPE_ID)
+        tell_class(o, *untold);
+    *untold = NULL;
+    *o->at++ = (uint8_t)(op | index);
+    if (op == SCHEMA_DELETE)
+        return;
+    schema_out_value(o, spec->kind, s->cells[index], spec->type);
+    if (spec->kind == SCHEMA_REF && s->cells[index].node->type == spec->type)
+        *untold = s->cells[index].node;
+}
+
 void schema_out_fields(struct schema_out *o, const struct schema_struct *s, uint64_t bits,
                        uint64_t sent, uint64_t dropped)
 {
-    const struct schema_field *fields = s->node.type->fields;
-    const struct schema_node *untold = NULL; /* the object just written, if without its class */
+    const struct schema_node *untold = NULL;
 
     for (; bits; bits &= bits - 1) {
         unsigned i = (unsigned)__builtin_ctzll(bits);
         uint64_t bit = SCHEMA_BIT(i);
-        const struct schema_spec *spec = &fields[i].spec;
         uint8_t op = SCHEMA_ADD;
 
-        schema_out_room(o, 2 * SCHEMA_OP_MAX);
         if (!(s->present & bit))
             op = SCHEMA_DELETE;
-        else if ((sent & bit) && (schema_is_object(spec->kind) || (dropped & bit)))
+        else if ((sent & bit) && ((s->node.type->objects | dropped) & bit))
             op = SCHEMA_DELETE_AND_ADD;
-        if (untold && (op | i) == SCHEMA_TYPE_ID)
-            tell_class(o, untold);
-        *o->at++ = (uint8_t)(op | i);
-        untold = NULL;
-        if (op == SCHEMA_DELETE)
-            continue;
-        schema_out_value(o, spec->kind, s->cells[i], spec->type);
-        if (spec->kind == SCHEMA_REF && s->cells[i].node->type == spec->type)
-            untold = s->cells[i].node;
+        schema_out_field(o, s, i, op, &untold);
     }
 }
 
 /* --- Containers --- */
 
-static void out_entry(struct schema_out *o, const struct schema_node *map,
+void schema_out_entry(struct schema_out *o, const struct schema_node *map,
                       const struct schema_entry *e, uint8_t op)
 {
     schema_out_room(o, SCHEMA_OP_MAX);
@@ -190,7 +196,7 @@ void schema_out_container(struct schema_out *o, const struct schema_node *node)
 
         for (uint32_t i = 0; i < m->used; i++) {
             if (m->order[i] && !m->order[i]->gone)
-                out_entry(o, node, m->order[i], SCHEMA_ADD);
+                schema_out_entry(o, node, m->order[i], SCHEMA_ADD);
         }
     } else if (node->kind == SCHEMA_ARRAY) {
         const struct schema_array *a = schema_array_of(node);
@@ -200,11 +206,13 @@ void schema_out_container(struct schema_out *o, const struct schema_node *node)
     } else {
         const struct schema_list *l = schema_list_of(node);
 
-        out_values(o, l, 0, l->next_index - l->count);
+        /* As if what changes now had been sent: the last values have the last indexes. */
+        out_values(o, l, 0,
+                   l->next_index + (l->rewritten ? l->count : l->count - l->base) - l->count);
     }
 }
 
-static void out_clear(struct schema_out *o)
+void schema_out_clear(struct schema_out *o)
 {
     schema_out_room(o, SCHEMA_OP_MAX);
     *o->at++ = SCHEMA_CLEAR;
@@ -214,7 +222,7 @@ static void map_changes(struct schema_out *o, const struct schema_map *m)
 {
     if (m->cleared) {
         schema_out_switch(o, &m->node);
-        out_clear(o);
+        schema_out_clear(o);
     }
     for (uint32_t i = 0; i < m->journaled; i++) {
         const struct schema_entry *e = m->journal[i];
@@ -229,14 +237,14 @@ static void map_changes(struct schema_out *o, const struct schema_map *m)
         else if (e->known)
             op = SCHEMA_REPLACE;
         schema_out_switch(o, &m->node);
-        out_entry(o, &m->node, e, op);
+        schema_out_entry(o, &m->node, e, op);
     }
 }
 
 static void list_changes(struct schema_out *o, const struct schema_list *l)
 {
     if (l->rewritten)
-        out_clear(o);
+        schema_out_clear(o);
     out_values(o, l, l->rewritten ? 0 : l->base, l->next_index);
 }
 
@@ -265,23 +273,32 @@ static bool container_is_changed(const struct schema_node *node)
 
 /* --- Patches --- */
 
-static void out_changes(struct schema_out *o, const struct schema_node *node)
+void schema_out_container_changes(struct schema_out *o, const struct schema_node *node)
 {
-    if (node->kind == SCHEMA_REF) {
-        const struct schema_struct *s = schema_struct_of(node);
-        /* What was set and unset again clients need not know. */
-        uint64_t bits = s->dirty & ~node->type->tagged & (s->present | s->sent);
-
-        if (!bits)
-            return;
-        schema_out_switch(o, node);
-        schema_out_fields(o, s, bits, s->sent, s->dropped);
-    } else if (node->kind == SCHEMA_MAP && node->known) {
+    if (node->kind == SCHEMA_MAP && node->known) {
         map_changes(o, schema_map_of(node));
     } else if (container_is_changed(node)) {
         schema_out_switch(o, node);
         container_changes(o, node);
     }
+}
+
+static void out_changes(struct schema_out *o, const struct schema_node *node)
+{
+    const struct schema_struct *s;
+    uint64_t bits;
+
+    if (node->kind != SCHEMA_REF) {
+        schema_out_container_changes(o, node);
+        return;
+    }
+    s = schema_struct_of(node);
+    /* What was set and unset again clients need not know. */
+    bits = s->dirty & ~node->type->tagged & (s->present | s->sent);
+    if (!bits)
+        return;
+    schema_out_switch(o, node);
+    schema_out_fields(o, s, bits, s->sent, s->dropped);
 }
 
 void schema_encode(struct schema_root *root, struct buf *out)
@@ -321,15 +338,18 @@ static void sent(struct schema_node *node)
 void schema_commit(struct schema_root *root)
 {
     schema_settle(root);
+    if (!schema_changed(root))
+        return;
+    schema_views_check(root);
     while (!list_empty(&root->dirty)) {
         struct schema_node *node = container_of(root->dirty.next, struct schema_node, in_dirty);
 
         list_remove(&node->in_dirty);
         node->queued = false;
-        if (node->shown)
-            sent(node);
+        sent(node);
     }
     buf_clear(&root->preamble);
+    root->patch++;
 }
 
 bool schema_changed(const struct schema_root *root)
@@ -364,7 +384,7 @@ static void walk_node(struct walk *w, struct schema_node *node)
     } else if (schema_count(node) > 0 || w->resumed) {
         schema_out_switch(&w->out, node);
         if (w->resumed) {
-            out_clear(&w->out);
+            schema_out_clear(&w->out);
             if (node->kind >= SCHEMA_SET) /* this client gives its values new numbers */
                 schema_list_of(node)->next_index += schema_count(node);
         }

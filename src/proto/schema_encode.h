@@ -57,6 +57,16 @@ void schema_out_fields(struct schema_out *o, const struct schema_struct *s, uint
                        uint64_t sent, uint64_t dropped);
 /* Everything that is in a container. */
 void schema_out_container(struct schema_out *o, const struct schema_node *node);
+/* What changed in a container since it was last committed; with the switch to it, if anything. */
+void schema_out_container_changes(struct schema_out *o, const struct schema_node *node);
+/* An entry of a map. */
+void schema_out_entry(struct schema_out *o, const struct schema_node *map,
+                      const struct schema_entry *e, uint8_t op);
+void schema_out_clear(struct schema_out *o);
+/* A field with that operation. *untold: the object that was written before it without its class,
+ * and is set so. Makes room by itself. */
+void schema_out_field(struct schema_out *o, const struct schema_struct *s, unsigned index,
+                      uint8_t op, const struct schema_node **untold);
 /* What changed in an array; schema_encode_array.c. */
 void schema_out_array_changes(struct schema_out *o, const struct schema_array *a);
 

@@ -88,6 +88,8 @@ struct schema_node {
     bool shown;               /* its edges count as public */
     bool queued, fallen;      /* in the root's lists */
     uint32_t stamp;           /* of the last walk that came here */
+    uint32_t pass, emitted;   /* of the last view's that found it visible, that wrote it */
+    uint32_t edges;           /* of that pass: to what is visible in it */
     uint32_t holder_count, holder_cap;
     struct schema_node *holder;   /* the only one, or */
     struct schema_node **holders; /* NULL unless there is room for more */
@@ -164,6 +166,7 @@ struct schema_root {
     struct schema_type **types; /* by number */
     uint32_t types_count;
     struct buf preamble; /* containers to be emptied before the next patch */
+    uint32_t patch;      /* how many were committed */
     struct schema_view **views;
     uint32_t view_count, view_cap;
 };

@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "proto/schema_internal.h"
+#include "proto/schema_seen.h"
 
 #include "base/assert.h"
 
@@ -188,8 +188,30 @@ static void show_child(struct schema_node *holder, struct schema_node *child, bo
         show(child);
 }
 
+/* To clients it is another object from now on. */
+static void renumber(struct schema_node *node)
+{
+    struct schema_root *root = node->root;
+
+    forget(node);
+    node->ref = root->next_ref++;
+    if (root->view_count == 0)
+        return;
+    schema_views_forget(root, node);
+    for (uint32_t i = 0; i < node->holder_count; i++) {
+        struct schema_node *holder = node->holders ? node->holders[i] : node->holder;
+
+        if (holder->root)
+            schema_touch(holder);
+        if (holder->root && holder->kind != SCHEMA_REF)
+            schema_views_stale(root, holder);
+    }
+}
+
 static void show(struct schema_node *node)
 {
+    if (node->known) /* to views */
+        renumber(node);
     node->shown = true;
     queue_last(node);
     schema_each_child(node, show_child, NULL);
@@ -290,11 +312,11 @@ static void look_for_survivor(struct schema_node *holder, struct schema_node *ch
 /* When a field's container is replaced, decoders of schema 3 let go of what hangs in it twice: what
  * also hangs elsewhere would be lost to them. So it is emptied first; also when it has changed, as
  * for clients there may be something in it that is not any more. */
-static void empty_first(struct schema_root *root, struct schema_node *node)
+static void empty_first(struct schema_root *root, struct schema_node *node, bool public)
 {
     bool survivor = node->queued;
 
-    if (!node->known || node->kind == SCHEMA_REF || !schema_is_object(node->child_kind))
+    if (!public || !node->known || node->kind == SCHEMA_REF || !schema_is_object(node->child_kind))
         return;
     schema_each_child(node, look_for_survivor, &survivor);
     if (!survivor)
@@ -304,10 +326,12 @@ static void empty_first(struct schema_root *root, struct schema_node *node)
     buf_byte(&root->preamble, SCHEMA_CLEAR);
 }
 
-static void leave(struct schema_root *root, struct schema_node *node)
+static void leave(struct schema_root *root, struct schema_node *node, bool public)
 {
     schema_each_child(node, lose_child, NULL);
-    empty_first(root, node);
+    empty_first(root, node, public);
+    if (root->view_count > 0)
+        schema_views_drop(root, node);
     forget(node);
     list_remove(&node->in_dirty);
     node->queued = false;
@@ -318,26 +342,28 @@ static void leave(struct schema_root *root, struct schema_node *node)
     free_if_unused(node);
 }
 
+static void settle(struct schema_root *root, struct schema_node *node)
+{
+    bool public = node->shown;
+
+    list_remove(&node->in_fallen);
+    node->fallen = false;
+    if (node->published == 0 && public) {
+        node->shown = false;
+        schema_each_child(node, hide_child, NULL);
+    }
+    if (node->live == 0) {
+        leave(root, node, public);
+    } else if (public && !node->shown) {
+        renumber(node); /* clients forget it, and views that have it learn of it as something new */
+        requeue(node);
+    }
+}
+
 void schema_settle(struct schema_root *root)
 {
-    while (!list_empty(&root->fallen)) {
-        struct schema_node *node = container_of(root->fallen.next, struct schema_node, in_fallen);
-
-        list_remove(&node->in_fallen);
-        node->fallen = false;
-        if (node->published == 0 && node->shown) {
-            node->shown = false;
-            schema_each_child(node, hide_child, NULL);
-            if (node->live > 0) {
-                /* Clients forget it; views that have it learn of it as something new. */
-                forget(node);
-                node->ref = root->next_ref++;
-                requeue(node);
-            }
-        }
-        if (node->live == 0)
-            leave(root, node);
-    }
+    while (!list_empty(&root->fallen))
+        settle(root, container_of(root->fallen.next, struct schema_node, in_fallen));
 }
 
 /* --- May it hang there? --- */
@@ -497,6 +523,7 @@ void schema_root_free(struct schema_root *root)
         return;
     node = root->node;
     schema_settle(root);
+    ASSERT(root->view_count == 0);
     root->node = NULL; /* it may fall now, and everything with it */
     node->published = 0;
     fall(node);
@@ -506,6 +533,7 @@ void schema_root_free(struct schema_root *root)
     buf_free(&root->preamble);
     mem_free(root->ids);
     mem_free(root->types);
+    mem_free(root->views);
     mem_free(root);
 }
 

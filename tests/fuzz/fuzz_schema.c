@@ -5,11 +5,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "proto/schema.h"
+#include "proto/schema_view.h"
 
 #include "fuzz.h"
 
-enum { OBJECTS = 12 };
+enum { OBJECTS = 12, VIEWS = 2 };
 enum { X, NAME, FRIEND, BAG, NAMED, TAGS, NUMBERS, FIELDS };
 
 struct state {
@@ -18,6 +18,7 @@ struct state {
     struct schema_type *type, *heir;
     struct schema_root *root;
     struct schema_node *objects[OBJECTS]; /* held; the first is the root's */
+    struct schema_view *views[VIEWS];
 };
 
 static uint8_t next(struct state *s)
@@ -141,6 +142,61 @@ static void change(struct state *s)
     (void)err;
 }
 
+/* Something is added to a view, or removed. */
+static void change_view(struct state *s)
+{
+    static const int32_t tags[] = { SCHEMA_TAG, 1, 2, 3 };
+    struct schema_view *view = s->views[next(s) % VIEWS];
+    struct schema_node *node = object(s);
+    int32_t tag = tags[next(s) % 4];
+
+    switch (next(s) % 8) {
+    case 0:
+        schema_view_clear(view);
+        break;
+    case 1:
+    case 2:
+        schema_view_remove(view, node, tag);
+        ASSERT(!schema_view_has(view, node) || schema_attached(node));
+        break;
+    default:
+        if (schema_view_add(view, node, tag) == 0)
+            ASSERT(schema_attached(node) && schema_view_has(view, node));
+        else
+            ASSERT(!schema_attached(node));
+    }
+}
+
+/* Patches go to the views, or to some of them: the others have to begin anew. */
+static void patch_views(struct state *s, struct buf *out)
+{
+    for (int i = 0; i < VIEWS; i++) {
+        bool begun = schema_view_has_begun(s->views[i]);
+
+        buf_clear(out);
+        if (next(s) % 8 == 0)
+            continue;
+        schema_view_encode(s->views[i], out);
+        ASSERT(begun || out->len == 0);
+        ASSERT(!begun || !schema_view_changed(s->views[i]));
+    }
+}
+
+static void whole_views(struct state *s, struct buf *one, struct buf *two)
+{
+    for (int i = 0; i < VIEWS; i++) {
+        buf_clear(one), buf_clear(two);
+        if (schema_view_has_begun(s->views[i]) && next(s) % 4)
+            continue;
+        ASSERT(schema_view_encode_all(s->views[i], false, one) == 0);
+        ASSERT(schema_view_encode_all(s->views[i], false, two) == 0);
+        ASSERT(one->len == two->len);
+        buf_clear(two);
+        schema_view_encode(s->views[i], two);
+        ASSERT(two->len == 0);
+    }
+}
+
 static void look(struct state *s)
 {
     static struct buf patch, one, two;
@@ -151,10 +207,13 @@ static void look(struct state *s)
         ASSERT(schema_encode_all(s->root, &one) == ATR_ESTATE && one.len == 0);
     schema_encode(s->root, &patch);
     ASSERT(changed || patch.len == 0);
+    patch_views(s, &one);
     schema_commit(s->root);
     ASSERT(!schema_changed(s->root));
+    buf_clear(&one);
     ASSERT(schema_encode_all(s->root, &one) == 0 && schema_encode_all(s->root, &two) == 0);
     ASSERT(str_eq(buf_str(&one), buf_str(&two)));
+    whole_views(s, &one, &two);
     buf_clear(&patch);
     schema_encode(s->root, &patch);
     ASSERT(patch.len == 0);
@@ -169,9 +228,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     for (int i = 0; i < OBJECTS; i++)
         s.objects[i] = schema_new(s.type);
     ASSERT(schema_root_new(s.objects[0], &(struct schema_limits){ .nodes_max = 60 }, &s.root) == 0);
+    for (int i = 0; i < VIEWS; i++)
+        s.views[i] = schema_view_new(s.root);
     while (s.at < s.end) {
-        if (next(&s) % 8 == 0)
+        uint8_t what = next(&s) % 8;
+
+        if (what == 0)
             look(&s);
+        else if (what == 1)
+            change_view(&s);
         else
             change(&s);
         ASSERT(schema_root_nodes(s.root) <= 60);
@@ -179,6 +244,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     look(&s);
     for (int i = 0; i < OBJECTS; i++)
         schema_drop(s.objects[i]);
+    for (int i = 0; i < VIEWS; i++)
+        schema_view_free(s.views[i]);
     schema_root_free(s.root);
     schema_registry_free(s.registry);
     free(in);

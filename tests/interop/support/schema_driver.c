@@ -13,9 +13,9 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "proto/schema.h"
+#include "proto/schema_view.h"
 
-enum { WORDS_MAX = 8, TYPES_MAX = 256 };
+enum { WORDS_MAX = 8, TYPES_MAX = 256, VIEWS_MAX = 64 };
 
 static struct schema_registry *registry;
 static struct schema_type *types[TYPES_MAX];
@@ -23,6 +23,7 @@ static unsigned type_count;
 static struct schema_node **nodes;
 static size_t node_cap;
 static struct schema_root *root;
+static struct schema_view *views[VIEWS_MAX];
 
 static struct schema_type *type_named(const char *name)
 {
@@ -239,6 +240,64 @@ static int do_patch(char **w)
     return 0;
 }
 
+static int do_encode(char **w)
+{
+    struct buf b = { 0 };
+
+    (void)w;
+    schema_encode(root, &b);
+    print(&b);
+    buf_free(&b);
+    return 0;
+}
+
+static struct schema_view **view_of(const char *number)
+{
+    size_t i = strtoul(number, NULL, 10);
+
+    ASSERT(i < VIEWS_MAX);
+    return &views[i];
+}
+
+static int do_view(char **w)
+{
+    *view_of(w[1]) = schema_view_new(root);
+    return 0;
+}
+
+static int do_view_free(char **w)
+{
+    schema_view_free(*view_of(w[1]));
+    *view_of(w[1]) = NULL;
+    return 0;
+}
+
+static int do_view_add(char **w)
+{
+    return schema_view_add(*view_of(w[1]), node_of(w[2]), (int32_t)strtol(w[3], NULL, 10));
+}
+
+static int do_view_remove(char **w)
+{
+    schema_view_remove(*view_of(w[1]), node_of(w[2]), (int32_t)strtol(w[3], NULL, 10));
+    return 0;
+}
+
+static int do_view_encode(char **w)
+{
+    struct buf b = { 0 };
+    int err = 0;
+
+    if (strcmp(w[0], "vencode") == 0)
+        schema_view_encode(*view_of(w[1]), &b);
+    else
+        err = schema_view_encode_all(*view_of(w[1]), strcmp(w[0], "vresumed") == 0, &b);
+    if (err == 0)
+        print(&b);
+    buf_free(&b);
+    return err;
+}
+
 static int do_commit(char **w)
 {
     (void)w;
@@ -271,6 +330,10 @@ static int do_reset(char **w)
     for (size_t i = 0; i < node_cap; i++) {
         schema_drop(nodes[i]);
         nodes[i] = NULL;
+    }
+    for (size_t i = 0; i < VIEWS_MAX; i++) {
+        schema_view_free(views[i]);
+        views[i] = NULL;
     }
     schema_root_free(root);
     root = NULL;
@@ -308,6 +371,14 @@ static const struct command {
     { "resumed", do_all },
     { "count", do_count },
     { "reset", do_reset },
+    { "encode", do_encode },
+    { "view", do_view },
+    { "vfree", do_view_free },
+    { "vadd", do_view_add },
+    { "vremove", do_view_remove },
+    { "vencode", do_view_encode },
+    { "vall", do_view_encode },
+    { "vresumed", do_view_encode },
 };
 
 static void run(char *line)

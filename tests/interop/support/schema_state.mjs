@@ -240,6 +240,7 @@ export function open_library(driver, types, views = {}) {
     for (const spec of all.slice(all.length - Object.keys(fields).length))
       driver.say(`field ${name} ${spec.name} ${field_words(spec)} ${views[name]?.[spec.name] ?? 0}`);
     classes[name] = class {
+      static $name = name;
       constructor() {
         Object.defineProperty(this, "$values", { value: new Map() });
         Object.defineProperty(this, "$id", { value: next_id++ });

@@ -1,0 +1,416 @@
+/* proto/schema_view_encode.c - what a view's client gets beside what all get.
+ *
+ * Nothing is recorded when objects are added to or removed from a view: each encoding finds out
+ * what is visible, compares it with what the client has (struct schema_seen), and writes the
+ * difference. First up, from what was added to the public objects above it, noting the edges that
+ * lead back; then down along these. The cost is that of what the client sees, not of what there is.
+ *
+ * Start reading at encode().
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "proto/schema_seen.h"
+
+#include "base/assert.h"
+
+#define NO_EDGE UINT32_MAX
+
+struct pass {
+    struct schema_view *view;
+    struct schema_out out;
+    uint32_t stamp;
+    bool all;     /* not what changed: the client has nothing of it */
+    bool resumed; /* but perhaps of earlier */
+};
+
+/* --- Up --- */
+
+static void note_edge(struct schema_view *view, struct schema_node *holder,
+                      struct schema_node *child)
+{
+    if (holder->edges != NO_EDGE && view->edges[holder->edges].child == child)
+        return; /* it hangs there twice */
+    if (view->edge_count == view->edge_cap) {
+        view->edge_cap = view->edge_cap ? view->edge_cap * 2 : 16;
+        view->edges = mem_realloc(view->edges, view->edge_cap * sizeof *view->edges);
+    }
+    view->edges[view->edge_count] = (struct schema_edge){ child, holder->edges };
+    holder->edges = view->edge_count++;
+}
+
+static void climb(struct pass *p, struct schema_node *node)
+{
+    if (node->pass == p->stamp)
+        return;
+    node->pass = p->stamp;
+    node->edges = NO_EDGE;
+    if (node->shown) {
+        (void)schema_seen_get(p->view, node); /* the way down begins here */
+        return;
+    }
+    schema_seen_get(p->view, node)->on_way = true;
+    for (uint32_t i = 0; i < node->holder_count; i++) {
+        struct schema_node *holder = node->holders ? node->holders[i] : node->holder;
+
+        if (!holder->root)
+            continue;
+        climb(p, holder);
+        note_edge(p->view, holder, node);
+    }
+}
+
+/* Found on the way up: it was added, or something in it. */
+static bool is_revealed(const struct pass *p, const struct schema_node *node)
+{
+    return !node->shown && node->pass == p->stamp;
+}
+
+/* Whether a container that shows some shows it: an object of the public only if it was itself
+ * added. */
+static bool is_picked(const struct pass *p, const struct schema_node *node)
+{
+    return node->shown ? schema_view_has(p->view, node) : node->pass == p->stamp;
+}
+
+/* --- Down: containers --- */
+
+static void emit(struct pass *p, struct schema_node *node, bool picked);
+
+static void emit_child(struct schema_node *holder, struct schema_node *child, bool open, void *user)
+{
+    (void)holder, (void)open;
+    if (!child->shown)
+        emit(user, child, false);
+}
+
+static void emit_revealed(struct pass *p, struct schema_node *container)
+{
+    if (container->pass != p->stamp)
+        return;
+    for (uint32_t i = container->edges; i != NO_EDGE; i = p->view->edges[i].next)
+        emit(p, p->view->edges[i].child, false);
+}
+
+static void clear_first(struct pass *p, struct schema_node *node)
+{
+    schema_out_switch(&p->out, node);
+    schema_out_clear(&p->out);
+    if (p->resumed && node->kind >= SCHEMA_SET)
+        schema_list_of(node)->next_index += schema_count(node);
+}
+
+/* A container that shows all that is in it. */
+static void emit_whole(struct pass *p, struct schema_node *node, struct schema_seen *seen)
+{
+    if (seen->whole) {
+        if (node->queued)
+            schema_out_container_changes(&p->out, node);
+    } else {
+        if (seen->stale || p->resumed)
+            clear_first(p, node);
+        if (schema_count(node) > 0) {
+            schema_out_switch(&p->out, node);
+            schema_out_container(&p->out, node);
+        }
+        seen->whole = true;
+        seen->stale = false;
+    }
+    schema_each_child(node, emit_child, p);
+}
+
+static uint64_t mixed(uint32_t ref)
+{
+    uint64_t x = (ref + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return x ^ x >> 29;
+}
+
+/* Whether the client has just what is revealed in there. Objects that hang in it twice make this
+ * say no, which costs a look. */
+static bool shows_the_same(const struct pass *p, const struct schema_node *node,
+                           const struct schema_seen *seen)
+{
+    uint64_t sum = 0;
+    uint32_t count = 0;
+
+    if (node->queued || p->view->changed || p->all)
+        return false;
+    for (uint32_t i = 0; i < seen->shown_count; i++)
+        sum += mixed(seen->shown[i].ref);
+    if (node->pass == p->stamp) {
+        for (uint32_t i = node->edges; i != NO_EDGE; i = p->view->edges[i].next, count++)
+            sum -= mixed(p->view->edges[i].child->ref);
+    }
+    return count == seen->shown_count && sum == 0;
+}
+
+/* Both what the client has and the order are by index. */
+static void emit_picked_map(struct pass *p, struct schema_map *m, struct schema_seen *seen)
+{
+    struct schema_shown *had = seen->shown;
+    uint32_t had_count = m->cleared || p->resumed ? 0 : seen->shown_count, at = 0;
+
+    if ((m->cleared && seen->shown_count > 0) || p->resumed)
+        clear_first(p, &m->node);
+    seen->shown = NULL;
+    p->view->bytes -= seen->shown_cap * sizeof *seen->shown;
+    seen->shown_count = seen->shown_cap = 0;
+    for (uint32_t i = 0; i <= m->used; i++) {
+        const struct schema_entry *e = i < m->used ? m->order[i] : NULL;
+        uint8_t op = SCHEMA_ADD;
+
+        if (i < m->used && (!e || e->gone || !is_picked(p, e->cell.node)))
+            continue;
+        for (; at < had_count && (!e || had[at].index < e->index); at++) {
+            schema_out_switch(&p->out, &m->node);
+            schema_out_item(&p->out, &m->node, SCHEMA_DELETE, had[at].index,
+                            (union schema_cell){ 0 });
+        }
+        if (!e)
+            break;
+        if (at < had_count && had[at].index == e->index)
+            op = had[at++].ref == e->cell.node->ref ? SCHEMA_DELETE : SCHEMA_DELETE_AND_ADD;
+        if (op != SCHEMA_DELETE) {
+            schema_out_switch(&p->out, &m->node);
+            schema_out_entry(&p->out, &m->node, e, op);
+        }
+        schema_seen_show(p->view, seen, (struct schema_shown){ e->index, e->cell.node->ref });
+    }
+    mem_free(had);
+}
+
+static const union schema_cell *items_of(const struct schema_node *node)
+{
+    return node->kind == SCHEMA_ARRAY ? schema_array_of(node)->items : schema_list_of(node)->items;
+}
+
+/* Whether the client has the first of what is revealed, in order: then the rest can be added. */
+static bool has_the_first(const struct pass *p, const struct schema_node *node,
+                          const struct schema_seen *seen)
+{
+    const union schema_cell *items = items_of(node);
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; at < seen->shown_count && i < schema_count(node); i++) {
+        if (!is_picked(p, items[i].node))
+            continue;
+        if (items[i].node->ref != seen->shown[at].ref)
+            return false;
+        at++;
+    }
+    return at == seen->shown_count;
+}
+
+/* Arrays, sets, collections: the client's own is shorter, so places are counted in it. */
+static void emit_picked_items(struct pass *p, struct schema_node *node, struct schema_seen *seen)
+{
+    const union schema_cell *items = items_of(node);
+    uint32_t had, revealed = 0;
+
+    if (p->resumed || !has_the_first(p, node, seen)) {
+        schema_out_switch(&p->out, node);
+        schema_out_clear(&p->out);
+        seen->shown_count = 0;
+    }
+    had = seen->shown_count;
+    for (uint32_t i = 0; i < schema_count(node); i++) {
+        uint32_t index = node->kind == SCHEMA_ARRAY ? revealed : seen->next_index;
+
+        if (!is_picked(p, items[i].node) || revealed++ < had)
+            continue;
+        schema_out_switch(&p->out, node);
+        schema_out_item(&p->out, node, SCHEMA_ADD, index, items[i]);
+        seen->next_index++;
+        schema_seen_show(p->view, seen, (struct schema_shown){ .ref = items[i].node->ref });
+    }
+}
+
+/* --- Down: instances --- */
+
+/* Which fields the client is to have through the view. */
+static uint64_t wanted_fields(const struct pass *p, const struct schema_struct *s, uint32_t marks)
+{
+    const struct schema_type *type = s->node.type;
+    uint64_t wanted = s->node.shown ? 0 : s->present & ~type->tagged;
+
+    for (uint64_t left = s->present & type->tagged; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+        int32_t tag = type->fields[i].spec.tag;
+
+        if ((tag == SCHEMA_TAG ? marks : marks & (uint32_t)tag) ||
+            ((type->objects >> i & 1) && is_revealed(p, s->cells[i].node)))
+            wanted |= SCHEMA_BIT(i);
+    }
+    return wanted;
+}
+
+/* Before another container comes to where the client has this one: see empty_first() of
+ * schema_node.c. */
+static void clear_replaced(struct pass *p, uint32_t ref)
+{
+    schema_out_room(&p->out, 2 * SCHEMA_OP_MAX);
+    *p->out.at++ = SCHEMA_SWITCH;
+    p->out.at = schema_put_uint(p->out.at, ref);
+    *p->out.at++ = SCHEMA_CLEAR;
+    p->out.current = ref;
+    p->out.started = true;
+}
+
+static bool is_replaced(const struct schema_struct *s, const struct schema_seen *seen, unsigned i)
+{
+    return (s->node.type->objects >> i & 1) && seen->refs[i] != s->cells[i].node->ref;
+}
+
+static void clear_all_replaced(struct pass *p, const struct schema_struct *s,
+                               const struct schema_seen *seen, uint64_t bits)
+{
+    for (bits &= s->node.type->objects; bits; bits &= bits - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(bits);
+        const struct schema_spec *spec = &s->node.type->fields[i].spec;
+
+        if (spec->kind > SCHEMA_REF && spec->child == SCHEMA_REF && is_replaced(s, seen, i))
+            clear_replaced(p, seen->refs[i]);
+    }
+}
+
+static void emit_fields(struct pass *p, const struct schema_struct *s, struct schema_seen *seen,
+                        uint64_t wanted)
+{
+    const struct schema_node *untold = NULL;
+
+    clear_all_replaced(p, s, seen, wanted & seen->fields);
+    for (uint64_t left = wanted | seen->fields; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+        uint64_t bit = SCHEMA_BIT(i);
+        bool object = s->node.type->objects & bit;
+        uint8_t op = SCHEMA_ADD;
+
+        if (!(wanted & bit))
+            op = SCHEMA_DELETE;
+        else if ((seen->fields & bit) && object)
+            op = SCHEMA_DELETE_AND_ADD;
+        if ((wanted & seen->fields & bit) && !(object ? is_replaced(s, seen, i) : s->dirty & bit))
+            continue;
+        schema_out_switch(&p->out, &s->node);
+        schema_out_field(&p->out, s, i, op, &untold);
+        if (object && op != SCHEMA_DELETE)
+            seen->refs[i] = s->cells[i].node->ref;
+    }
+    seen->fields = wanted;
+}
+
+static void emit_instance(struct pass *p, struct schema_node *node, struct schema_seen *seen)
+{
+    const struct schema_struct *s = schema_struct_of(node);
+    const struct schema_type *type = node->type;
+    uint64_t wanted = wanted_fields(p, s, seen->marks);
+
+    if (!seen->refs && type->objects) {
+        seen->refs = mem_zalloc(type->count * sizeof *seen->refs);
+        p->view->bytes += type->count * sizeof *seen->refs;
+    }
+    emit_fields(p, s, seen, wanted);
+    for (uint64_t left = wanted & type->objects; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+        const struct schema_spec *spec = &type->fields[i].spec;
+
+        if (!s->cells[i].node->shown)
+            emit(p, s->cells[i].node, spec->tag != 0 && spec->kind > SCHEMA_REF);
+    }
+}
+
+/* picked: it hangs in a tagged field, so of its objects it shows those that were added. */
+static void emit(struct pass *p, struct schema_node *node, bool picked)
+{
+    struct schema_seen *seen;
+
+    if (node->emitted == p->stamp)
+        return;
+    node->emitted = p->stamp;
+    seen = schema_seen_get(p->view, node);
+    seen->pass = p->stamp;
+    if (node->kind == SCHEMA_REF) {
+        emit_instance(p, node, seen);
+        return;
+    }
+    if (node->shown)
+        return; /* a container of the public has no fields of its own to show */
+    if (!picked || !schema_is_object(node->child_kind)) {
+        emit_whole(p, node, seen);
+        return;
+    }
+    if (!shows_the_same(p, node, seen)) {
+        if (node->kind == SCHEMA_MAP)
+            emit_picked_map(p, schema_map_of(node), seen);
+        else
+            emit_picked_items(p, node, seen);
+    }
+    emit_revealed(p, node);
+}
+
+/* --- The whole of it --- */
+
+static void encode(struct pass *p, struct buf *out)
+{
+    struct schema_view *view = p->view;
+    struct list *l, *next;
+
+    schema_out_begin(&p->out, view->root, out);
+    p->stamp = ++view->root->stamp;
+    view->edge_count = 0;
+    for (l = view->order.next; l != &view->order; l = l->next) {
+        struct schema_seen *seen = container_of(l, struct schema_seen, in_view);
+
+        seen->on_way = seen->on_way && !seen->node->shown;
+        if (seen->marks || seen->on_way)
+            climb(p, seen->node);
+    }
+    for (l = view->order.next; l != &view->order; l = l->next) {
+        struct schema_seen *seen = container_of(l, struct schema_seen, in_view);
+
+        if (seen->node->shown)
+            emit(p, seen->node, false);
+    }
+    for (l = view->order.next; l != &view->order; l = next) {
+        struct schema_seen *seen = container_of(l, struct schema_seen, in_view);
+
+        next = l->next;
+        if (seen->pass == p->stamp && (seen->fields || !seen->node->shown))
+            continue;
+        if (seen->pass != p->stamp)
+            schema_seen_forget(seen); /* out of sight */
+        if (!seen->marks && !seen->on_way)
+            schema_seen_drop(view, seen);
+    }
+    schema_out_end(&p->out);
+    view->changed = false;
+    view->patch = view->root->patch;
+}
+
+void schema_view_encode(struct schema_view *view, struct buf *out)
+{
+    struct pass p = { .view = view };
+
+    ASSERT(list_empty(&view->root->fallen)); /* schema_encode() comes first */
+    if (!view->begun)
+        return;
+    if (!view->changed && list_empty(&view->root->dirty)) {
+        view->patch = view->root->patch;
+        return;
+    }
+    encode(&p, out);
+}
+
+int schema_view_encode_all(struct schema_view *view, bool resumed, struct buf *out)
+{
+    struct pass p = { .view = view, .all = true, .resumed = resumed };
+
+    if (schema_changed(view->root))
+        return ATR_ESTATE;
+    for (struct list *l = view->order.next; l != &view->order; l = l->next)
+        schema_seen_forget(container_of(l, struct schema_seen, in_view));
+    encode(&p, out);
+    view->begun = true;
+    view->patch = view->root->patch - 1; /* the next patch is still to come */
+    return 0;
+}
