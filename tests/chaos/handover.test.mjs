@@ -1,4 +1,5 @@
 // Reload, scale and update move open connections from worker to worker: clients notice nothing.
+// ATRIUM_CHAOS_RELOADS (3) and ATRIUM_CHAOS_CLIENTS (24) make the first tests longer.
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -11,6 +12,7 @@ import { figures, pidOf, workers } from "./support/workers.mjs";
 
 const text = fs.readFileSync(app, "utf8"), recovery = ["--connection-state-recovery", "true"];
 const ALL = [["websocket"], ["polling"], ["polling", "websocket"]];
+const RELOADS = Number(process.env.ATRIUM_CHAOS_RELOADS ?? 3), CLIENTS = Number(process.env.ATRIUM_CHAOS_CLIENTS ?? 24);
 
 // Nothing was lost, doubled, out of order; no answer failed to come; nobody had to come back.
 function unharmed(report) {
@@ -21,8 +23,8 @@ function unharmed(report) {
 }
 
 // Some answers while nothing happens, then what happens, then some more.
-async function during(traffic, what) {
-  traffic.speak(10);
+async function during(traffic, what, pauseMs = 10) {
+  traffic.speak(pauseMs);
   const more = async () => {
     const before = traffic.counts.heard;
     await until("more answers", () => traffic.counts.heard > before + 300);
@@ -43,15 +45,17 @@ const pidsOf = async (s, site) => (await s.of(site.name)).map((i) => i.pid);
 
 for (const flags of [[], recovery]) {
   test(`reloads under traffic${flags.length ? ", with recovery" : ""}`, withSuper(async (s, t) => {
-    const site = await workers(s, 2, { text, flags }), traffic = await Traffic.start(t, site.url, { clients: 24, transports: ALL });
-    unharmed(await during(traffic, async (more) => {
-      for (let i = 0; i < 3; i++) {
+    const site = await workers(s, 2, { text, flags }), traffic = await Traffic.start(t, site.url, { clients: CLIENTS, rooms: CLIENTS / 4, transports: CLIENTS > 1000 ? [["websocket"]] : ALL });
+    const report = await during(traffic, async (more) => {
+      for (let i = 0; i < RELOADS; i++) {
         const pids = await pidsOf(s, site);
         await s.ok(["reload", site.name]);
         await more();
         await replaced(s, site, pids);
       }
-    }));
+    }, CLIENTS > 100 ? CLIENTS * 2 : 10);
+    if (RELOADS > 3) console.log(JSON.stringify(report));
+    unharmed(report);
     const sum = await figures(site, 2);
     assert.ok(sum("atrium_handover_connections_total") > 0);
   }));
