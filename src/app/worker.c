@@ -15,6 +15,7 @@
 #include "app/cluster.h"
 #include "app/command.h"
 #include "app/run.h"
+#include "net/tether.h"
 #include "super/spawn.h"
 
 struct worker_process {
@@ -38,11 +39,14 @@ static uint32_t setting(const struct worker_process *p, enum setting_name id)
     return (uint32_t)settings_number(&p->app->settings, id);
 }
 
-/* What could be moved has been, and what is left is closed. */
+/* What could be moved has been, and what is left is closed. Over TLS it is relayed for a while. */
 static void on_handed_over(void *user)
 {
     struct worker_process *p = user;
 
+    if (tether_count(&p->app->loop) > 0)
+        worker_lingers(&p->worker,
+                       (uint64_t)setting(p, SET_tlsLinger) + p->drain_ms + HANDOVER_SPARE_MS);
     app_drain(p->app, p->drain_ms);
 }
 
