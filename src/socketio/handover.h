@@ -27,8 +27,9 @@ int sio_client_freeze(struct sio_client *c, struct buf *out, int *fd) MUST_CHECK
 /* Makes the client that `in` describes, which the server `from` has frozen. Its sockets are in
  * their rooms at once; on_connection is called from a job, oldest first, then the client is read
  * from. A socket whose namespace there is not is disconnected from it. May run in a callback of the
- * bus. Negative: it made no sense, or the server closes; fd is closed then, and the client is lost.
- */
+ * bus. Negative: it made no sense, the server closes, or it was here before and that has
+ * not ended (who hands over leaves, and takes none back); fd is closed then, and the client is
+ * lost. */
 int sio_server_thaw(struct sio_server *io, str in, int fd, struct bus_node from) MUST_CHECK;
 
 #endif

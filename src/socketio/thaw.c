@@ -300,6 +300,15 @@ static void thaw_client(struct sio_client *c, const struct thawing *t)
     buf_free(&refs);
 }
 
+/* Who speaks for a socket that it had cannot have it as well: notes go to others. */
+static bool was_ours(const struct sio_server *io, const struct thawing *t)
+{
+    for (uint32_t i = 0; io->handover && i < t->count; i++)
+        if (map_get(&io->handover->moved, t->sockets[i].id))
+            return true;
+    return false;
+}
+
 static int thaw(struct sio_server *io, str in, int *fd, struct thawing *t)
 {
     bool delivering = io->cluster->delivering;
@@ -309,6 +318,8 @@ static int thaw(struct sio_server *io, str in, int *fd, struct thawing *t)
 
     if ((err = read_client(io, in, &used, t)) < 0)
         return err;
+    if (was_ours(io, t))
+        return ATR_EEXISTS;
     session = eio_session_thaw(&io->engine, str_n(in.p + used, in.n - used), &more, *fd);
     *fd = -1;
     if (!session)

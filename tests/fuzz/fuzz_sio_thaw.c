@@ -158,6 +158,7 @@ static void again(void)
     if (!s || s->state != EIO_STATE_OPEN)
         return;
     err = sio_client_freeze(container_of(s, struct sio_client, session), &map, &fd);
+    sio_server_tail_end(&io); /* nobody comes back before */
     if (err == 0) {
         ASSERT(sio_server_thaw(&io, buf_str(&map), fd, other) == 0);
         turn();

@@ -10,8 +10,7 @@ struct flight flight;
 
 static bool on_head(void *user, const struct bus_message *m)
 {
-    (void)m;
-    return user == &nodes[flight.to];
+    return user == &nodes[flight.to] && m->number == flight.number;
 }
 
 static void on_note(void *user, const struct bus_message *m, struct msg *body)
@@ -89,7 +88,6 @@ struct sio_client *client_of(const struct peer *p)
 
 int take_off(int from, int to, struct sio_client *c)
 {
-    uint64_t number;
     int err;
 
     buf_clear(&flight.bytes);
@@ -98,7 +96,8 @@ int take_off(int from, int to, struct sio_client *c)
     flight.err = 1;
     flight.fd = -1;
     assert_int_equal(bus_publish(&nodes[from].bus.base,
-                                 &(struct bus_note){ .kind = NOTE, .to = BUS_TO_ALL }, &number),
+                                 &(struct bus_note){ .kind = NOTE, .to = BUS_TO_ALL },
+                                 &flight.number),
                      0);
     if ((err = sio_client_freeze(c, &flight.bytes, &flight.fd)) < 0)
         flight.to = -1;

@@ -15,6 +15,7 @@
 /* One client on its way. */
 extern struct flight {
     struct buf bytes;
+    uint64_t number; /* of its note */
     int fd, from, to;
     int err; /* of its thawing; 1: it was not thawed yet */
 } flight;

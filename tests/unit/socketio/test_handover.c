@@ -424,6 +424,21 @@ static void test_broken_maps(void **state)
     peer_close(&p);
 }
 
+static void test_nobody_comes_back_to_a_tail(void **state)
+{
+    struct peer p;
+    (void)state;
+
+    join(&p, &nodes[0].rig);
+    hand_over(0, 1, &p);
+    assert_int_equal(take_off(1, 0, client_of(&p)), 0);
+    nodes_settle();
+    assert_int_equal(flight.err, ATR_EEXISTS);
+    assert_int_equal(moved_count(0), 1);
+    assert_int_equal(nodes[0].rig.io.stats.handover_failures, 1);
+    peer_close(&p);
+}
+
 static void test_a_closing_server_takes_nobody(void **state)
 {
     struct peer p;
@@ -457,6 +472,7 @@ int main(void)
         RECOVERY_TEST(test_data_is_there_when_it_connects),
         RECOVERY_TEST(test_the_session_moves_too),
         MOVE_TEST(test_broken_maps),
+        MOVE_TEST(test_nobody_comes_back_to_a_tail),
         MOVE_TEST(test_a_closing_server_takes_nobody),
     };
 
