@@ -57,6 +57,12 @@ static void go_back(void)
     (void)tcsetattr(0, TCSANOW, &term.before);
 }
 
+static void enter_again(void)
+{
+    if (!term.entered && tcgetpgrp(0) == getpgrp())
+        go_raw();
+}
+
 /* Leaves the screen, then does what the signal does by itself. */
 static void on_end(int signal)
 {
@@ -72,6 +78,7 @@ static void on_end(int signal)
     (void)sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it ends, or stops */
     struct sigaction again = { .sa_handler = on_end };
     (void)sigaction(signal, &again, NULL);
+    enter_again(); /* there may have been nobody to stop for */
     errno = saved;
 }
 
@@ -80,8 +87,7 @@ static void on_continue(int signal)
     int saved = errno;
 
     (void)signal;
-    if (!term.entered && tcgetpgrp(0) == getpgrp())
-        go_raw();
+    enter_again();
     errno = saved;
 }
 

@@ -19,11 +19,18 @@ test("a changed file reloads an Atrium application; a broken one changes nothing
   s.write("chat.lua", app);
   await s.ok(["start", "chat.lua", "-i", "2", "--port", "0", "--watch"]);
   const before = await s.online("chat", 2), port = await portOf(s, "chat");
+  const held = await connect(t, `http://localhost:${port}`), id = held.id;
+  let drops = 0;
+  held.on("disconnect", () => drops++);
   s.write("chat.lua", app.replace("ack(me)", "ack('new ' .. me)"));
   const after = await renewed(s, "chat", 1);
   assert.ok(after.every((i, n) => i.pid !== before[n].pid && i.atrium.reloads === 1 && i.atrium.crashes === 0));
   const socket = await connect(t, `http://localhost:${port}`);
   assert.match(await socket.emitWithAck("who"), /^new [01]$/);
+  // Who was there before is there still, and has the new program.
+  assert.match(await held.emitWithAck("who"), /^new [01]$/);
+  assert.equal(held.id, id);
+  assert.equal(drops, 0);
   // As editors save: another file takes its name.
   fs.renameSync(s.write("chat.lua.tmp", "this is no Lua"), path.join(s.folder, "chat.lua"));
   await until("the reload that failed", async () => /reload-failed/.test(s.read("home/super.log")));

@@ -75,8 +75,23 @@ test("the terminal is as it was after signals; a failed reload is told; without 
     assert.equal(seen.status, { SIGTERM: -15, SIGINT: -2, SIGHUP: -1 }[signal]);
     for (const [k, v] of Object.entries(restored)) assert.equal(seen[k], v, `${signal} ${k}`);
   }
+  // In a shell with job control: Control-Z stops it, fg brings it back.
+  const shell = terminal(t, 80, 24, ["bash", "--norc", "--noprofile", "--noediting", "-i"], { env: { ...s.env, TERM: "dumb" } });
+  await see(shell, "a prompt", (x) => /^bash\S*[#$]/m.test(x.text));
+  shell.keys(`${bin} monit\r`);
+  await see(shell, "the view", (x) => /1 of 1 online/.test(x.text));
+  shell.keys("\x1a");
+  await see(shell, "stopped", (x) => /Stopped/.test(x.text) && !x.alternate && x.cursor);
+  shell.keys("fg\r");
+  await see(shell, "the view again", (x) => /1 of 1 online/.test(x.text) && x.alternate && !x.echo);
+  shell.keys("q");
+  await see(shell, "a prompt again", (x) => /^bash\S*[#$]/m.test(x.text) && !x.alternate);
+  shell.keys("exit\r");
+  await see(shell, "the shell's end", (x) => x.status === 0);
   const term = terminal(t, 100, 24, [bin, "monit"], { env: s.env });
   await see(term, "the view", (x) => /1 of 1 online/.test(x.text));
+  term.keys("\x1a"); // nobody could continue it
+  await see(term, "the view", (x) => /1 of 1 online/.test(x.text) && x.alternate && !x.echo);
   s.write("chat.lua", "error('broken')");
   term.keys("r");
   await see(term, "the failure", (x) => /^ q quit {2}chat 0: the new process exited with code 1 before it was ready; the old one goes on/.test(x.lines.at(-1)));
