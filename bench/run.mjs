@@ -3,7 +3,8 @@
 // the median over the rounds with quartiles. Usage:
 //   run.mjs BUILD [options]
 //     --rounds N         rounds per row (15; idle rows, which hardly vary: 2)
-//     --only A,B         rows whose id is A, or whose name holds it; handover: reloads under traffic (handover.mjs)
+//     --only A,B         rows whose id is A, or whose name holds it; handover: reloads under traffic (handover.mjs);
+//                        schema: state encoding alone (schema.mjs)
 //     --duration MS      measured per run (1500), after --warmup MS (500)
 //     --ping-interval MS heartbeat of the idle Socket.IO row, which lasts as long (25000)
 //     --restart N        servers are started anew after N rounds (8): what a compiler happens to decide varies
@@ -16,6 +17,7 @@ import path from "node:path";
 import { handover, printHandover } from "./handover.mjs";
 import { Bench } from "./measure.mjs";
 import { choose } from "./rows.mjs";
+import { printSchema, schema } from "./schema.mjs";
 import { insert, print, summary } from "./table.mjs";
 
 const IDLE_ROUNDS = 2;
@@ -61,16 +63,17 @@ async function measure(bench, row, failures) {
 const only = (option("only") ?? "").split(",").filter(Boolean);
 const rows = choose(only).map((row) => ({ ...row, rounds: [] }));
 const failures = [];
-let machine = describe(), moved = null;
+let machine = describe(), moved = null, encoded = null;
 
 function keep() {
-  if (option("json")) fs.writeFileSync(option("json"), JSON.stringify({ machine, rows: Object.fromEntries(rows.map((r) => [r.id, r.rounds])), handover: moved }) + "\n");
+  if (option("json")) fs.writeFileSync(option("json"), JSON.stringify({ machine, rows: Object.fromEntries(rows.map((r) => [r.id, r.rounds])), handover: moved, schema: encoded }) + "\n");
 }
 
 if (option("from")) {
   const saved = JSON.parse(fs.readFileSync(option("from")));
   machine = saved.machine;
   moved = saved.handover;
+  encoded = saved.schema;
   for (const row of rows) row.rounds = saved.rows[row.id] ?? [];
 } else {
   const bench = new Bench({
@@ -91,10 +94,14 @@ if (option("from")) {
     if (moved?.felt.error) failures.push(`handover: ${moved.felt.error}`);
     keep();
   }
+  if (only.length === 0 || only.includes("schema")) {
+    encoded = await schema({ build: process.argv[2] ?? "build", rounds: Number(option("rounds", 7)) }).catch((error) => void failures.push(`schema: ${error.message.trim()}`));
+    keep();
+  }
 }
 
 const caption = `${machine}. Server and generator on one CPU, closed loop; medians of interleaved rounds.`;
-const tables = [caption, print(rows), ...(moved ? [printHandover(moved)] : [])].join("\n\n");
+const tables = [caption, print(rows), ...(moved ? [printHandover(moved)] : []), ...(encoded ? [printSchema(encoded)] : [])].join("\n\n");
 console.log(tables);
 if (process.argv.includes("--publish"))
   for (const [file, text] of [["docs/performance.md", tables], ["README.md", summary(rows)]]) {

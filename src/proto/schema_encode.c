@@ -152,18 +152,27 @@ void schema_out_field(struct schema_out *o, const struct schema_struct *s, unsig
 void schema_out_fields(struct schema_out *o, const struct schema_struct *s, uint64_t bits,
                        uint64_t sent, uint64_t dropped)
 {
+    const struct schema_field *fields = s->node.type->fields;
     const struct schema_node *untold = NULL;
+    uint64_t replaced = sent & (s->node.type->objects | dropped);
 
     for (; bits; bits &= bits - 1) {
         unsigned i = (unsigned)__builtin_ctzll(bits);
-        uint64_t bit = SCHEMA_BIT(i);
+        uint64_t bit = bits & -bits;
         uint8_t op = SCHEMA_ADD;
 
         if (!(s->present & bit))
             op = SCHEMA_DELETE;
-        else if ((sent & bit) && ((s->node.type->objects | dropped) & bit))
+        else if (replaced & bit)
             op = SCHEMA_DELETE_AND_ADD;
-        schema_out_field(o, s, i, op, &untold);
+        if (fields[i].spec.kind == SCHEMA_NUMBER && op == SCHEMA_ADD) { /* the most frequent */
+            schema_out_room(o, SCHEMA_OP_MAX);
+            *o->at = (uint8_t)(op | i);
+            o->at = schema_put_number(o->at + 1, s->cells[i].number);
+            untold = NULL;
+        } else {
+            schema_out_field(o, s, i, op, &untold);
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 #define FLOAT32_MAX      3.4028235e38
 #define FLOAT32_ERROR    1e-4
 
-static uint8_t *put_int(uint8_t *to, int32_t n)
+uint8_t *schema_put_int(uint8_t *to, int32_t n)
 {
     if (n >= 0)
         return schema_put_uint(to, (uint32_t)n);
@@ -45,23 +45,20 @@ double schema_number_seen(double n)
     return !is_int32(n) && fits_float32(n) ? (double)(float)n : n;
 }
 
-uint8_t *schema_put_number(uint8_t *to, double n)
+uint8_t *schema_put_float(uint8_t *to, double n)
 {
+    float small = (float)n;
     uint64_t bits;
     uint32_t low;
-    float small;
 
-    if (is_int32(n))
-        return put_int(to, (int32_t)n);
-    n = bounded(n);
-    if (n == 0)
-        return put_int(to, 0);
-    if (fits_float32(n)) {
-        small = (float)n;
+    if (fabs((double)small - n) < FLOAT32_ERROR && fabs(n) <= FLOAT32_MAX) {
         *to = 0xca;
         memcpy(&low, &small, sizeof low);
         return schema_put_le(to + 1, low, sizeof low);
     }
+    n = bounded(n);
+    if (n == 0) /* it was none */
+        return schema_put_int(to, 0);
     *to = 0xcb;
     memcpy(&bits, &n, sizeof bits);
     return schema_put_le(to + 1, bits, sizeof bits);

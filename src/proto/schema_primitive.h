@@ -43,10 +43,26 @@ static inline uint8_t *schema_put_uint(uint8_t *to, uint32_t n)
     return schema_put_le(to + 1, n, n <= UINT16_MAX ? 2 : 4);
 }
 
+uint8_t *schema_put_int(uint8_t *to, int32_t n);
+uint8_t *schema_put_float(uint8_t *to, double n); /* no integer of 32 bits */
+
 /* A "number": the shortest form of an integer of 32 bits; 32 bits of floating point when the error
  * is below 1e-4; else 64. NaN becomes 0 and the infinities the largest safe integers, as in
  * JavaScript's encoder. */
-uint8_t *schema_put_number(uint8_t *to, double n);
+static inline uint8_t *schema_put_number(uint8_t *to, double n)
+{
+    int32_t whole;
+
+    if (!(n >= INT32_MIN && n <= INT32_MAX))
+        return schema_put_float(to, n);
+    whole = (int32_t)n;
+    if ((double)whole != n)
+        return schema_put_float(to, n);
+    if (whole < 0 || whole >= 0x80)
+        return schema_put_int(to, whole);
+    *to = (uint8_t)whole;
+    return to + 1;
+}
 /* What a decoder makes of it. */
 double schema_number_seen(double n);
 

@@ -104,35 +104,68 @@ static void unset(struct schema_struct *s, unsigned index)
         schema_edge_remove(&s->node, old.node, is_open(s, index));
 }
 
+/* Into a field of that kind. */
+static inline bool set_number(struct schema_struct *s, unsigned index, double n)
+{
+    uint64_t bit = SCHEMA_BIT(index);
+
+    if ((s->present & bit) && s->cells[index].number == n)
+        return true;
+    if (n != n) /* which is not equal to itself */
+        return false;
+    s->cells[index].number = n;
+    s->present |= bit;
+    s->dirty |= bit;
+    schema_touch(&s->node);
+    return true;
+}
+
+static int set_primitive(struct schema_struct *s, unsigned index, struct schema_value value)
+{
+    const struct schema_spec *spec = &s->node.type->fields[index].spec;
+    uint64_t bit = SCHEMA_BIT(index);
+    union schema_cell made;
+    int err = schema_cell_make(value, spec, &made);
+
+    if (err < 0)
+        return err;
+    if ((s->present & bit) && schema_cells_equal(spec->kind, s->cells[index], made))
+        return 0;
+    s->cells[index] = made;
+    s->present |= bit;
+    s->dirty |= bit;
+    schema_touch(&s->node);
+    return 0;
+}
+
 int schema_set(struct schema_node *node, unsigned index, struct schema_value value)
 {
     struct schema_struct *s = schema_struct_of(node);
-    const struct schema_spec *spec;
-    union schema_cell made;
-    int err;
+    enum schema_kind kind;
 
     if (node->kind != SCHEMA_REF)
         return ATR_ETYPE;
     if (index >= node->type->count)
         return ATR_EUNKNOWN;
-    spec = &node->type->fields[index].spec;
+    kind = node->type->fields[index].spec.kind;
     if (value.kind == SCHEMA_VALUE_NONE) {
         unset(s, index);
         return 0;
     }
-    if (spec->kind == SCHEMA_STRING)
+    if (kind == SCHEMA_STRING)
         return set_text(s, index, value);
-    if (schema_is_object(spec->kind))
+    if (schema_is_object(kind))
         return set_object(s, index, value);
-    if ((err = schema_cell_make(value, spec, &made)) < 0)
-        return err;
-    if ((s->present >> index & 1) && schema_cells_equal(spec->kind, s->cells[index], made))
+    return set_primitive(s, index, value);
+}
+
+int schema_set_number(struct schema_node *node, unsigned index, double n)
+{
+    if (node->kind == SCHEMA_REF && index < node->type->count &&
+        node->type->fields[index].spec.kind == SCHEMA_NUMBER &&
+        set_number(schema_struct_of(node), index, n))
         return 0;
-    s->cells[index] = made;
-    s->present |= SCHEMA_BIT(index);
-    s->dirty |= SCHEMA_BIT(index);
-    schema_touch(node);
-    return 0;
+    return schema_set(node, index, schema_number(n));
 }
 
 struct schema_value schema_get(const struct schema_node *node, unsigned index)

@@ -38,23 +38,24 @@ static void note_edge(struct schema_view *view, struct schema_node *holder,
     holder->edges = view->edge_count++;
 }
 
-static void climb(struct pass *p, struct schema_node *node)
+/* seen: of node, if it is at hand. */
+static void climb(struct pass *p, struct schema_node *node, struct schema_seen *seen)
 {
     if (node->pass == p->stamp)
         return;
     node->pass = p->stamp;
     node->edges = NO_EDGE;
-    if (node->shown) {
-        (void)schema_seen_get(p->view, node); /* the way down begins here */
-        return;
-    }
-    schema_seen_get(p->view, node)->on_way = true;
+    if (!seen)
+        seen = schema_seen_get(p->view, node);
+    if (node->shown)
+        return; /* the way down begins here */
+    seen->on_way = true;
     for (uint32_t i = 0; i < node->holder_count; i++) {
         struct schema_node *holder = node->holders ? node->holders[i] : node->holder;
 
         if (!holder->root)
             continue;
-        climb(p, holder);
+        climb(p, holder, NULL);
         note_edge(p->view, holder, node);
     }
 }
@@ -333,8 +334,6 @@ static void emit(struct pass *p, struct schema_node *node, bool picked)
         emit_instance(p, node, seen);
         return;
     }
-    if (node->shown)
-        return; /* a container of the public has no fields of its own to show */
     if (!picked || !schema_is_object(node->child_kind)) {
         emit_whole(p, node, seen);
         return;
@@ -346,6 +345,20 @@ static void emit(struct pass *p, struct schema_node *node, bool picked)
             emit_picked_items(p, node, seen);
     }
     emit_revealed(p, node);
+}
+
+/* An object that all see, where the way down begins. Containers among them have no fields. */
+static void emit_public(struct pass *p, struct schema_node *node, struct schema_seen *seen)
+{
+    const struct schema_type *type = node->type;
+
+    seen->pass = p->stamp;
+    if (node->kind != SCHEMA_REF)
+        return;
+    /* As it was: nothing hangs in its tagged fields, nothing was set, nothing added. */
+    if (!(type->tagged & type->objects) && !node->queued && !p->view->changed && !p->all)
+        return;
+    emit_instance(p, node, seen);
 }
 
 /* --- The whole of it --- */
@@ -363,13 +376,13 @@ static void encode(struct pass *p, struct buf *out)
 
         seen->on_way = seen->on_way && !seen->node->shown;
         if (seen->marks || seen->on_way)
-            climb(p, seen->node);
+            climb(p, seen->node, seen);
     }
     for (l = view->order.next; l != &view->order; l = l->next) {
         struct schema_seen *seen = container_of(l, struct schema_seen, in_view);
 
         if (seen->node->shown)
-            emit(p, seen->node, false);
+            emit_public(p, seen->node, seen);
     }
     for (l = view->order.next; l != &view->order; l = next) {
         struct schema_seen *seen = container_of(l, struct schema_seen, in_view);

@@ -157,7 +157,6 @@ static void change_view(struct state *s)
     case 1:
     case 2:
         schema_view_remove(view, node, tag);
-        ASSERT(!schema_view_has(view, node) || schema_attached(node));
         break;
     default:
         if (schema_view_add(view, node, tag) == 0)

@@ -146,7 +146,11 @@ static int do_root(char **w)
 
 static int do_set(char **w)
 {
-    return schema_set(node_of(w[1]), index_of(w[2]), value_of(w[3]));
+    struct schema_value value = value_of(w[3]);
+
+    if (value.kind == SCHEMA_VALUE_NUMBER)
+        return schema_set_number(node_of(w[1]), index_of(w[2]), value.number);
+    return schema_set(node_of(w[1]), index_of(w[2]), value);
 }
 
 static int do_map_set(char **w)
