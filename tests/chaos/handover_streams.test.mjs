@@ -26,31 +26,36 @@ end)
 `;
 
 test("over TLS clients go over, the old workers relay them for tlsLinger, then they are sent away", withSuper(async (s, t) => {
-  const LINGER = 8000, COUNT = 12, kinds = [["websocket"], ["polling", "websocket"]];
+  const LINGER = 8000, COUNT = 12, kinds = [["websocket"], ["polling", "websocket"], ["polling"]];
   s.write("tls.lua", echo);
   await s.ok(["start", "tls.lua", "-i", "2", "--port", "0", "--", ...certificate(s.folder), "--tls-linger", String(LINGER), "--connection-state-recovery", "true"]);
   await s.online("tls", 2);
   const port = (await until("the port", () => s.log("tls-out-0.log").match(/https:\/\/localhost:(\d+)/u)))[1];
   const clients = Array.from({ length: COUNT }, (_, i) => {
-    const socket = io(`https://localhost:${port}`, { transports: kinds[i % 2], forceNew: true, rejectUnauthorized: false, reconnectionDelay: 50, reconnectionDelayMax: 300 });
-    const c = { socket, hellos: [], ends: [] };
+    const socket = io(`https://localhost:${port}`, { transports: kinds[i % 3], forceNew: true, rejectUnauthorized: false, reconnectionDelay: 50, reconnectionDelayMax: 300 });
+    const c = { socket, polls: i % 3 === 2, hellos: [], ends: [] };
     socket.on("hello", (handedOver, recovered) => c.hellos.push([handedOver, recovered])).on("disconnect", (reason) => c.ends.push(reason));
     t.after(() => socket.disconnect());
     return c;
   });
-  await until("all on WebSocket", () => clients.every(({ socket }) => socket.connected && socket.io.engine.transport.name === "websocket"));
+  await until("all on their transports", () => clients.every(({ socket, polls }) => socket.connected && (socket.io.engine.transport.name === "polling") === polls));
   const old = await pidsOf(s, { name: "tls" }), text = "x".repeat(50000);
-  await s.ok(["reload", "tls"]);
-  await until("they were handed over", () => clients.every(({ hellos }) => hellos.length === 2));
-  // Both ways, over what is a relay now: the process that has the connection is not the one that answers.
-  for (const c of clients) for (let k = 0; k < 5; k++) assert.equal(await c.socket.emitWithAck("echo", `${k}${text}`), `${k}${text}`);
-  assert.deepEqual(clients.map((c) => [c.hellos[1], c.ends]), clients.map(() => [[true, true], []]));
-  assert.ok(old.some(alive), "an old worker relays");
+  // Twice: the second time what goes on is the far end of a relay.
+  for (let reloads = 1; reloads <= 2; reloads++) {
+    await s.ok(["reload", "tls"]);
+    await until("they were handed over", () => clients.every(({ hellos }) => hellos.length === reloads + 1));
+    // Both ways: the process that has the connection is not the one that answers.
+    for (const c of clients) for (let k = 0; k < 5; k++) assert.equal(await c.socket.emitWithAck("echo", `${k}${text}`), `${k}${text}`);
+    assert.deepEqual(clients.map((c) => [c.hellos[reloads], c.ends]), clients.map(() => [[true, true], []]));
+    assert.ok(old.some(alive), "an old worker relays");
+  }
   const fresh = await pidsOf(s, { name: "tls" });
   await until("the old workers have gone", () => !old.some(alive));
-  await until("all are back", () => clients.every((c) => c.socket.connected && c.hellos.length === 3));
-  assert.deepEqual(clients.map((c) => c.ends), clients.map(() => ["transport close"]));
-  assert.deepEqual(clients.map((c) => c.hellos[2]), clients.map(() => [false, true]));
+  // Who polls asks anew, and has nothing to come back for.
+  await until("all are back", () => clients.every((c) => c.socket.connected && c.hellos.length === (c.polls ? 3 : 4)));
+  for (const c of clients) assert.equal(await c.socket.emitWithAck("echo", "still there"), "still there");
+  assert.deepEqual(clients.map((c) => c.ends), clients.map((c) => (c.polls ? [] : ["transport close"])));
+  assert.deepEqual(clients.map((c) => c.hellos[3]), clients.map((c) => (c.polls ? undefined : [false, true])));
   assert.deepEqual(await pidsOf(s, { name: "tls" }), fresh);
 }));
 
