@@ -87,7 +87,7 @@ test("a crash loop ends in errored, and start names the exit; restart tries agai
 
 test("back-off: restarts wait, and longer each time", withSuper(async (s) => {
   s.write("bad.sh", "echo try; exit 1");
-  await s.start(["start", "bad.sh", "--exp-backoff-restart-delay", "200", "--max-restarts", "5"]).done;
+  await s.start(["start", "bad.sh", "--exp-backoff-restart-delay", "200", "--max-restarts", "5", "--min-uptime", "1h"]).done;
   await until("errored", async () => (await s.of("bad"))[0].pm2_env.status === "errored");
   const waits = [...s.read("home/super.log").matchAll(/restart-waits .*ms=(\d+)/g)].map((m) => Number(m[1]));
   const bases = [200, 300, 450, 675];
@@ -97,7 +97,7 @@ test("back-off: restarts wait, and longer each time", withSuper(async (s) => {
 
 test("a crash loop backs off by itself; the counters of describe tell reasons apart", withSuper(async (s) => {
   s.write("bad.sh", "echo try; exit 1");
-  await s.start(["start", "bad.sh", "--max-restarts", "6"]).done;
+  await s.start(["start", "bad.sh", "--max-restarts", "6", "--min-uptime", "1h"]).done;
   await until("errored", async () => (await s.of("bad"))[0].pm2_env.status === "errored");
   const waits = [...s.read("home/super.log").matchAll(/restart-waits .*ms=(\d+)/g)].map((m) => Number(m[1]));
   const bases = [50, 75, 112, 168, 252];

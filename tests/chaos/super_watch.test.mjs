@@ -75,7 +75,7 @@ test("what is watched, and what is not: new folders, names, patterns, what the a
 
 test("other programs are restarted; what was stopped stays so; what had failed is started; flags", withSuper(async (s) => {
   s.write("echo.py", "import time\nprint('one', flush=True)\ntime.sleep(1000)\n");
-  await s.ok(["start", "echo.py", "--watch=echo.py", "--ignore-watch", "a b", "--watch-delay", "50ms"]);
+  await s.ok(["start", "echo.py", "--watch=echo.py", "--ignore-watch", "a b", "--watch-delay", "50ms", "--max-restarts", "1", "--min-uptime", "1h"]);
   const [first] = await s.online("echo", 1);
   await until("its first line", () => s.log("echo-out.log") === "one\n");
   s.write("other.py", "");
@@ -88,7 +88,7 @@ test("other programs are restarted; what was stopped stays so; what had failed i
   s.write("echo.py", "raise SystemExit(1)\n");
   await until("the change seen", () => reloads(s).length === 2);
   assert.equal((await s.of("echo"))[0].pm2_env.status, "stopped");
-  await s.start(["start", "echo", "--max-restarts", "1"]).done;
+  await s.start(["start", "echo"]).done;
   await until("errored", async () => (await s.of("echo"))[0].pm2_env.status === "errored");
   s.write("echo.py", "import time\nprint('three', flush=True)\ntime.sleep(1000)\n");
   await s.online("echo", 1);
