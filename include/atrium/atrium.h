@@ -12,6 +12,7 @@
 #include "atrium/io.h"
 #include "atrium/json.h"
 #include "atrium/sqlite.h"
+#include "atrium/store.h"
 #include "atrium/types.h"
 #include "atrium/websocket.h"
 

@@ -111,6 +111,7 @@ void atr_app_free(atr_app *app)
     http_server_abort(&app->http);
     (void)loop_turn(&app->loop, 0); /* reap what just closed */
     databases_free(app);
+    app_store_free(app);
     (void)loop_turn(&app->loop, 0);
     tls_close(app);
     engines_free(app);

@@ -18,6 +18,7 @@
 #include "net/loop.h"
 #include "socketio/server.h"
 
+struct app_store;
 struct client_bundle;
 struct eio_places;
 struct exchange;
@@ -45,6 +46,7 @@ struct atr_app {
     struct list folders;           /* of struct folder */
     struct list databases;         /* of atr_sqlite */
     struct sqlite_stats sqlite;
+    struct app_store *store;   /* of store.c; NULL: not used yet */
     struct id_table timers;    /* of atr_timer */
     struct id_table requests;  /* of struct http_request, those of routes */
     struct id_table decisions; /* of struct decision */
@@ -72,6 +74,7 @@ struct atr_app {
     void *ready_user;
     bool ready;
     bool closing;
+    bool ending; /* its store is closed */
 };
 
 /* Copies a struct that the caller sized: members it does not know are zero. 0 stands for the size
@@ -123,6 +126,7 @@ void engines_free(atr_app *app);
 void websockets_free(atr_app *app);
 void http_parts_free(atr_app *app);
 void databases_free(atr_app *app);
+void app_store_free(atr_app *app); /* ends what waits for it */
 void decisions_free(atr_app *app);
 void timers_free(atr_app *app);
 

@@ -96,6 +96,12 @@ static int check_text(enum setting_name n, str json, char *why)
                       "setting \"loadBalancing\" must be least-connection, round-robin or random, "
                       "not %.*s",
                       STR_ARG(text));
+    else if (n == SET_store && !str_eq(text, STR("auto")) && !str_eq(text, STR("memory")) &&
+             !str_eq(text, STR("centre")))
+        err = err_why(why, ATR_ERANGE, "setting \"store\" must be auto, memory or centre, not %.*s",
+                      STR_ARG(text));
+    else if (n == SET_storeName && text.n > 128)
+        err = err_why(why, ATR_ERANGE, "setting \"storeName\" has at most 128 bytes");
     else if (n == SET_parser && shapes_parser(json, NULL) < 0)
         err =
             err_why(why, ATR_ERANGE,

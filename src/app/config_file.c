@@ -4,8 +4,8 @@
  *     pingInterval: 25000
  *     cors: { origin: "https://example.com" }
  *
- * The key apps is the supervisor's. The keys servers, store and bus belong to further listeners,
- * stores and buses; a file that has them is refused rather than half obeyed.
+ * The key apps is the supervisor's. The keys servers and bus belong to further listeners and buses;
+ * a file that has them is refused rather than half obeyed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +26,7 @@ struct config_file {
 
 static int check_name(struct config_file *f, const yaml_event_t *key, str name)
 {
-    static const char *const reserved[] = { "servers", "store", "bus" };
+    static const char *const reserved[] = { "servers", "bus" };
 
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (str_eq(name, str_of(reserved[i])))

@@ -14,6 +14,7 @@
 #include "app/command.h"
 #include "app/run.h"
 #include "app/sources.h"
+#include "app/store.h"
 #include "base/log.h"
 
 struct server_process {
@@ -63,6 +64,7 @@ static int start(struct server_process *p, int argc, char **argv, char *why)
     if ((err = atr_app_handle_signals(p->app)) < 0)
         return err_why(why, err, "cannot watch signals: %s", err_text(err));
     signal(SIGPIPE, SIG_IGN);
+    store_place(p->app, NULL, in.script, false);
     if ((err = p->hooks->on_start(p->user, p->app, why)) < 0)
         return err;
     if ((err = application_open(p->app, in.script, &p->application, why)) < 0)

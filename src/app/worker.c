@@ -15,6 +15,7 @@
 #include "app/cluster.h"
 #include "app/command.h"
 #include "app/run.h"
+#include "app/store.h"
 #include "net/tether.h"
 #include "super/spawn.h"
 
@@ -91,6 +92,7 @@ static int on_start(void *user, atr_app *app, char *why)
     int err;
 
     p->app = app;
+    store_place(app, p->name, NULL, true);
     p->worker.on_drain = on_drain;
     p->worker.connections = connections;
     if ((err = worker_open(&p->worker, &app->loop, SPAWN_FD, p->name, p->instance, why)) < 0)

@@ -142,7 +142,7 @@ static void (*const parts[])(lua_State *L, struct script *s, int core) = {
     value_open,    task_open,      listeners_open, socket_open,       handshake_open, event_open,
     rewrite_open,  namespace_open, room_open,      broadcast_open,    cluster_open,   server_open,
     describe_open, engine_open,    http_open,      engine_hooks_open, websocket_open, timer_open,
-    database_open, log_open,       handover_open,
+    database_open, store_open,     log_open,       handover_open,
 };
 
 /* Runs the embedded sources; each gets the core table and adds to it what the next ones use. The

@@ -226,6 +226,7 @@ void websocket_open(lua_State *L, struct script *s, int core);
 void http_open(lua_State *L, struct script *s, int core);
 void timer_open(lua_State *L, struct script *s, int core);
 void database_open(lua_State *L, struct script *s, int core);
+void store_open(lua_State *L, struct script *s, int core);
 void log_open(lua_State *L, struct script *s, int core);
 
 /* And gives back what it registered or holds. */

@@ -22,6 +22,8 @@ const SECTIONS = {
   "json": ["json"],
   "sqlite": ["sqlite"],
   "database": ["sqlite"],
+  "store": ["store"],
+  "lease": ["store"],
   "bytes": ["atrium"],
   "io": ["io", "Namespaces"],
   "io.engine": ["io", "Engine.IO"],

@@ -104,6 +104,7 @@ return {
   null = core.null,
   array = core.array,
   sqlite = { open = core.database },
+  store = core.store,
   pattern = core.pattern,
   dir = core.dir,
   version = core.version,

@@ -39,13 +39,14 @@ local function see(kind, value, only_methods)
 end
 
 see("atrium", atrium)
-for _, name in ipairs { "timer", "log", "json", "sqlite", "http" } do see(name, atrium[name]) end
+for _, name in ipairs { "timer", "log", "json", "sqlite", "store", "http" } do see(name, atrium[name]) end
 local timer = atrium.timer.after(1000, function() end)
 see("timer object", timer)
 timer:stop()
 local db = atrium.sqlite.open ":memory:"
 see("database", db)
 db:close()
+atrium.spawn(function() see("lease", (atrium.store.lease("surface", 1000))) end)
 see("bytes", atrium.bytes "x")
 see("io", io)
 see("io.engine", io.engine)
