@@ -57,6 +57,7 @@ static void on_value(void *arg, str key, str value)
                           .value_n = value.n };
     list_init(&e->link);
     list_append(&c->estates, &e->link);
+    atomic_fetch_add(&c->board.slots[c->peers.slot].estates, 1);
 }
 
 /* Its homes go with its slot: who asks for a session of it learns that there is none, at once. */
@@ -82,6 +83,42 @@ static void settle_estates(struct cluster *c, bool take)
         mem_free(e->value);
         mem_free(e);
     }
+    if (c->peers.folder)
+        atomic_store(&c->board.slots[c->peers.slot].estates, 0);
+}
+
+/* One who died and is not missed yet, or a worker that takes over as soon as it serves. */
+static bool is_settled(void *arg, unsigned slot)
+{
+    struct cluster *c = arg;
+    const struct board_slot *s = &c->board.slots[slot];
+    uint32_t pid = atomic_load(&s->pid);
+
+    if (slot == c->peers.slot)
+        return true;
+    return atomic_load(&s->estates) == 0 &&
+           (peers_here(&c->peers, slot) || !board_dead(&c->board, slot, pid));
+}
+
+struct unsettled {
+    struct cluster *c;
+    bool any;
+};
+
+static bool look_for_estate(void *arg, unsigned slot)
+{
+    struct unsettled *u = arg;
+
+    u->any = !is_settled(u->c, slot);
+    return !u->any;
+}
+
+static bool settling(void *user)
+{
+    struct unsettled u = { .c = user };
+
+    board_each(&u.c->board, look_for_estate, &u);
+    return u.any;
 }
 
 static void on_peer(void *user, unsigned slot, uint32_t generation, bool here)
@@ -370,6 +407,8 @@ int cluster_join(struct cluster *c, atr_app *app, const struct cluster_options *
     ring_bus_open(&c->bus, &c->peers, &exchange_events, &c->exchange);
     exchange_use(&c->exchange, &c->bus.base);
     handover_join(&c->handover, c);
+    c->exchange.settling = settling;
+    c->exchange.settling_user = c;
     if ((err = sticky_open(&c->sticky, &c->peers, &app->http, why)) < 0)
         goto fail;
     c->peers.bequeaths = true;

@@ -190,6 +190,7 @@ int board_take(struct board *b, uint32_t instance, uint64_t now_ms)
         atomic_store(&s->connections, 0);
         atomic_store(&s->sessions, 0);
         atomic_store(&s->coming, 0);
+        atomic_store(&s->estates, 0);
         atomic_store(&s->port, 0);
         atomic_store(&s->lag_us, 0);
         atomic_store(&s->asleep, 0);

@@ -45,11 +45,11 @@ struct board_slot {
     uint32_t instance;        /* NODE_APP_INSTANCE */
     _Atomic uint64_t beat_ms; /* CLOCK_MONOTONIC of its latest sign of life */
     _Atomic uint64_t connections, sessions, lag_us;
-    _Atomic uint64_t coming; /* sessions that others have sent to begin there, on their way */
-    uint64_t reserved;
-    _Atomic uint32_t asleep; /* waits in the kernel: a bell is wanted; see board_sleep() */
-    _Atomic uint32_t port;   /* where it accepts clients; 0: not yet */
-    _Atomic uint64_t cursor; /* the latest number of the ring that it has dealt with */
+    _Atomic uint64_t coming;  /* sessions that others have sent to begin there, on their way */
+    _Atomic uint64_t estates; /* sessions of the dead that it has yet to take over */
+    _Atomic uint32_t asleep;  /* waits in the kernel: a bell is wanted; see board_sleep() */
+    _Atomic uint32_t port;    /* where it accepts clients; 0: not yet */
+    _Atomic uint64_t cursor;  /* the latest number of the ring that it has dealt with */
     uint64_t reserved_three[6];
 };
 

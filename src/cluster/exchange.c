@@ -66,12 +66,15 @@ static void on_node(void *user, struct bus_node node, bool here)
 
 const struct bus_events exchange_events = { on_head, on_message, on_missed, on_node };
 
+/* A node without such a layer, or one that has yet to make it, has nothing; nobody waits for it. */
 static void on_question(void *user, uint16_t what, struct request_from from, str question)
 {
     const struct exchange_user *u = find(user, what);
 
     if (u && u->questions)
         u->questions->on_question(u->user, what, from, question);
+    else
+        (void)request_answer(&((struct exchange *)user)->requests, from, STR(""));
 }
 
 static bool at_once(void *user, uint16_t what)

@@ -24,7 +24,14 @@ struct exchange {
     struct requests requests;
     struct exchange_user *users;
     size_t user_count;
+    /* Whether somebody is still to look after what a node left that has ended. NULL: nobody is. */
+    bool (*settling)(void *user);
+    void *settling_user;
 };
+static inline bool exchange_settling(const struct exchange *x)
+{
+    return x->settling && x->settling(x->settling_user);
+}
 
 /* What a bus is opened with; its user is the exchange. */
 extern const struct bus_events exchange_events;

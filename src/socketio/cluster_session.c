@@ -19,11 +19,13 @@ enum {
     VERSION = 1,
     FETCH_TIMEOUT_MS = 2000,
     /* Who keeps a session may have died a moment ago, and not have been inherited yet. */
-    TRIES = 6,
-    PAUSE_MS = 20,    /* before the second try; each pause is twice the one before */
-    RECENT_MS = 2000, /* since the death */
-    SWEEP_MS = 100,   /* between looks at some of the data that handlers may have changed late */
-    SWEEP_PARTS = 10  /* all of it is looked at in so many */
+    RECENT_MS = 2000,   /* since the death */
+    PATIENCE_MS = 1300, /* for the session to turn up then */
+    SETTLING_MS = 8000, /* the same, while it is known that somebody is to take over */
+    PAUSE_MS = 40,      /* before the second try; each pause is twice the one before */
+    PAUSE_MS_MAX = 320,
+    SWEEP_MS = 100,  /* between looks at some of the data that handlers may have changed late */
+    SWEEP_PARTS = 10 /* all of it is looked at in so many */
 };
 
 struct sio_sessions {
@@ -183,7 +185,7 @@ struct fetch {
     struct sio_sessions *s;
     uint64_t ticket;
     struct timer pause;
-    unsigned tries;
+    uint64_t began_ms, pause_ms;
     bool found;
     struct buf question;
     char pid[SIO_ID_LEN];
@@ -224,24 +226,36 @@ static void ask(struct fetch *f)
 {
     struct sio_cluster *c = f->s->c;
 
-    f->tries++;
     if (request_ask(&c->exchange->requests, BUS_TO_ALL, SIO_ASK_SESSION, buf_str(&f->question),
                     FETCH_TIMEOUT_MS, &fetch_events, f) < 0)
         fetch_end(f);
+}
+
+/* Nobody had it; whether somebody may have it soon. */
+static bool is_to_come(const struct fetch *f, uint32_t missing)
+{
+    const struct sio_sessions *s = f->s;
+    uint64_t now = s->c->io->engine.loop->now_ms, waited = now - f->began_ms;
+
+    if (waited > SETTLING_MS)
+        return false;
+    if (exchange_settling(s->c->exchange))
+        return true;
+    return waited <= PATIENCE_MS && (missing || (s->lost_ms && now - s->lost_ms <= RECENT_MS));
 }
 
 static void on_end(void *user, int err, uint32_t missing)
 {
     struct fetch *f = user;
     struct sio_sessions *s = f->s;
-    struct loop *loop = s ? s->c->io->engine.loop : NULL;
 
     (void)err;
-    if (f->found || !s || s->c->io->closing || f->tries == TRIES ||
-        (!missing && (!s->lost_ms || loop->now_ms - s->lost_ms > RECENT_MS)))
+    if (f->found || !s || s->c->io->closing || !is_to_come(f, missing)) {
         fetch_end(f);
-    else
-        loop_timer(loop, &f->pause, (uint64_t)PAUSE_MS << f->tries);
+        return;
+    }
+    loop_timer(s->c->io->engine.loop, &f->pause, f->pause_ms);
+    f->pause_ms = f->pause_ms < PAUSE_MS_MAX ? f->pause_ms * 2 : PAUSE_MS_MAX;
 }
 
 static const struct request_events fetch_events = { on_answer, on_end };
@@ -285,7 +299,9 @@ void sio_session_fetch(struct sio_namespace *n, str auth, uint64_t ticket)
     char pid[SIO_ID_LEN];
 
     (void)pid_of(auth, pid);
-    *f = (struct fetch){ .s = s, .ticket = ticket };
+    *f = (struct fetch){
+        .s = s, .ticket = ticket, .began_ms = s->c->io->engine.loop->now_ms, .pause_ms = PAUSE_MS
+    };
     memcpy(f->pid, pid, SIO_ID_LEN);
     timer_init(&f->pause, on_pause);
     list_init(&f->link);

@@ -37,7 +37,8 @@ class Reasons {
 }
 
 test(`${KILLS} workers killed at random, under traffic`, withSuper(async (s, t) => {
-  const flags = ["--connection-state-recovery", "true"];
+  // The client never leaves an upgrade whose WebSocket fails when polling has stopped for it; a missing ping ends that.
+  const flags = ["--connection-state-recovery", "true", "--ping-interval", "2000", "--ping-timeout", "3000"];
   const site = await workers(s, WORKERS, { text: readFileSync(app, "utf8"), flags, options: ["--min-uptime", "0"] });
   const traffic = await Traffic.start(t, site.url, { clients: CLIENTS, transports: TRANSPORTS });
   const reasons = new Reasons(site, traffic);
