@@ -141,6 +141,8 @@ static void on_message(void *user, unsigned slot, uint8_t kind, str data, const 
         (void)bus_catch_up(&c->bus.base);
     if (sticky_on_message(&c->sticky, slot, kind, data, fds, fd_count))
         return;
+    if (c->bus.peers)
+        (void)ring_bus_on_message(&c->bus, slot, kind, data);
     for (size_t i = 0; i < fd_count; i++)
         close(fds[i]);
 }
@@ -273,6 +275,10 @@ static void give_bus(const struct giving *g, const struct ring_bus_stats *s)
     give(g, ATR_COUNTER, "atrium_bus_notes_total", "what=\"taken\"", notes, s->taken);
     give(g, ATR_COUNTER, "atrium_bus_notes_total", "what=\"skipped\"", notes, s->skipped);
     give(g, ATR_COUNTER, "atrium_bus_notes_total", "what=\"missed\"", notes, s->missed);
+    give(g, ATR_COUNTER, "atrium_bus_told_total", "direction=\"out\"",
+         "Large answers, or parts of them, told beside what all share", s->told);
+    give(g, ATR_COUNTER, "atrium_bus_told_total", "direction=\"in\"",
+         "Large answers, or parts of them, told beside what all share", s->heard);
 }
 
 static void give_handover(const struct giving *g, const struct handover_stats *s)

@@ -1,6 +1,7 @@
 /* bus/ring_bus.c - see ring_bus.h.
  *
- * An entry's data is four bytes with the length of the head, the head, the body.
+ * An entry's data is four bytes with the length of the head, the head, the body. What is told
+ * begins with two bytes of its kind, and then is the same.
  *
  * Invariants
  *   - an entry is copied, and then asked whether it was whole, before anybody acts on it;
@@ -19,7 +20,8 @@
 enum {
     BATCH = 1024,          /* notes per iteration: clients have their turn too */
     BATCH_BYTES = 4 << 20, /* of bodies, likewise */
-    HEAD_LENGTH_BYTES = 4
+    HEAD_LENGTH_BYTES = 4,
+    TOLD_QUEUE_MAX = 4 << 20 /* on its way to one node: more waits with who has it */
 };
 
 static_assert((int)RING_TO_ALL == (int)BUS_TO_ALL, "a note's addressee is an entry's");
@@ -195,6 +197,59 @@ static int ring_publish_note(struct bus *b, const struct bus_note *n, uint64_t *
     return 0;
 }
 
+/* One that is larger than the queue may be goes alone. */
+static int ring_tell(struct bus *b, const struct bus_note *n)
+{
+    struct ring_bus *r = ring_bus_of(b);
+    size_t queued = peers_queued(r->peers, n->to), bytes = n->head.n;
+    uint32_t head_n = (uint32_t)n->head.n;
+    int err;
+
+    for (size_t i = 0; i < n->part_count; i++)
+        bytes += n->parts[i].n;
+    if (n->head.n > BUS_HEAD_MAX || bytes > BUS_TOLD_MAX ||
+        (queued && queued + bytes > TOLD_QUEUE_MAX))
+        return ATR_ELIMIT;
+    buf_clear(&r->told);
+    buf_append(&r->told, &n->kind, sizeof n->kind);
+    buf_append(&r->told, &head_n, sizeof head_n);
+    buf_add(&r->told, n->head);
+    for (size_t i = 0; i < n->part_count; i++)
+        buf_add(&r->told, n->parts[i]);
+    err = peers_send(r->peers, n->to, PEERS_KIND_BUS, buf_str(&r->told), NULL, 0);
+    buf_free(&r->told);
+    r->stats.told += err == 0;
+    return err;
+}
+
+bool ring_bus_on_message(struct ring_bus *r, unsigned slot, uint8_t kind, str data)
+{
+    struct bus_message m = { .from = (uint16_t)slot };
+    struct msg *body;
+    uint32_t n;
+
+    if (kind != PEERS_KIND_BUS)
+        return false;
+    if (data.n < sizeof m.kind + sizeof n)
+        return true;
+    memcpy(&m.kind, data.p, sizeof m.kind);
+    memcpy(&n, data.p + sizeof m.kind, sizeof n);
+    data = str_n(data.p + sizeof m.kind + sizeof n, data.n - sizeof m.kind - sizeof n);
+    if (n > BUS_HEAD_MAX || n > data.n)
+        return true;
+    m.head = str_n(data.p, n);
+    m.body_bytes = data.n - n;
+    r->stats.heard++;
+    r->delivering = true;
+    if (r->base.events->on_head(r->base.user, &m)) {
+        body = msg_of(str_n(data.p + n, data.n - n));
+        r->base.events->on_message(r->base.user, &m, body);
+        msg_unref(body);
+    }
+    r->delivering = false;
+    return true;
+}
+
 static uint64_t ring_catch_up(struct bus *b)
 {
     struct ring_bus *r = ring_bus_of(b);
@@ -277,6 +332,7 @@ static void ring_close(struct bus *b)
 static const struct bus_ops ring_ops = {
     .name = "ring",
     .publish = ring_publish_note,
+    .tell = ring_tell,
     .self = ring_self,
     .nodes = ring_nodes,
     .catch_up = ring_catch_up,

@@ -8,8 +8,9 @@
  * *ordered* has one order for all nodes, its own notes included: bus_publish() first lets the node
  * see whatever precedes, so that who then acts on its own note acts in that order.
  *
- * Callbacks of a bus run in the loop's inbox phase and inside bus_publish() and bus_catch_up(). So
- * they must not publish, nor run application code: they queue output, or put the rest off to a job.
+ * Callbacks of a bus run in the loop's inbox phase, when something was told, and inside
+ * bus_publish() and bus_catch_up(). So they must not publish, nor run application code: they queue
+ * output, or put the rest off to a job.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,7 +25,12 @@
 #include "base/msg.h"
 #include "base/str.h"
 
-enum { BUS_TO_ALL = 0xffff, BUS_NODES_MAX = 0xffff, BUS_HEAD_MAX = 16 * 1024 };
+enum {
+    BUS_TO_ALL = 0xffff,
+    BUS_NODES_MAX = 0xffff,
+    BUS_HEAD_MAX = 16 * 1024,
+    BUS_TOLD_MAX = 32 << 20
+};
 
 /* A node for ever: a number that is used again, and a count of its uses. */
 struct bus_node {
@@ -83,6 +89,11 @@ struct bus_ops { /* every slot is filled; no slot may block */
     /* Returns 0 with the note's number (0: none), ATR_ELIMIT when it is too large, ATR_ECLOSED, or
      * what the bus says. */
     int (*publish)(struct bus *b, const struct bus_note *n, uint64_t *number);
+    /* Sends a note to one node beside the order and the history, for what is large: there it is a
+     * note like any, of number 0. Those that are told come in their order. Returns 0; ATR_ELIMIT
+     * when there is on its way to that node as much as may be, or the note has more than
+     * BUS_TOLD_MAX bytes; ATR_ECLOSED when it cannot be reached. */
+    int (*tell)(struct bus *b, const struct bus_note *n);
     struct bus_node (*self)(const struct bus *b);
     /* Calls fn for each other node that is here; fn returns false to stop. */
     void (*nodes)(const struct bus *b, bool (*fn)(void *arg, struct bus_node node), void *arg);
@@ -106,6 +117,10 @@ struct bus_ops { /* every slot is filled; no slot may block */
 MUST_CHECK static inline int bus_publish(struct bus *b, const struct bus_note *n, uint64_t *number)
 {
     return b->ops->publish(b, n, number);
+}
+MUST_CHECK static inline int bus_tell(struct bus *b, const struct bus_note *n)
+{
+    return b->ops->tell(b, n);
 }
 static inline uint64_t bus_catch_up(struct bus *b)
 {

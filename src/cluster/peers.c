@@ -204,7 +204,7 @@ static void on_message(struct link *l, str data, const int *fds, size_t fd_count
         on_hello(q, data, fds, fd_count);
         return;
     }
-    if (kind >= PEERS_KIND_USER && q->slot != BOARD_NO_SLOT && q->in->events->on_message) {
+    if (kind >= PEERS_KIND_BUS && q->slot != BOARD_NO_SLOT && q->in->events->on_message) {
         q->in->events->on_message(q->in->user, q->slot, kind, str_n(data.p + 1, data.n - 1), fds,
                                   fd_count);
         return;
@@ -368,6 +368,13 @@ int peers_send(struct peers *p, unsigned slot, uint8_t kind, str data, const int
     buf_byte(b, kind);
     buf_add(b, data);
     return link_send(q->link, buf_str(b), fds, fd_count);
+}
+
+size_t peers_queued(const struct peers *p, unsigned slot)
+{
+    const struct peer *q = slot < BOARD_SLOTS ? p->by_slot[slot] : NULL;
+
+    return q && q->link ? q->link->queued_bytes : 0;
 }
 
 void peers_each(const struct peers *p, bool (*fn)(void *arg, unsigned slot, uint32_t generation),

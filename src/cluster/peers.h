@@ -25,13 +25,13 @@ struct peers_events {
     /* A worker has died, and this one is to look after what it leaves: called before its slot and
      * its journal are free, after on_peer. May be NULL. */
     void (*on_inherit)(void *user, unsigned slot, uint32_t generation);
-    /* A message on a link: its first byte is its kind, PEERS_KIND_USER or above. Descriptors are
+    /* A message on a link: its first byte is its kind, PEERS_KIND_BUS or above. Descriptors are
      * the callee's. */
     void (*on_message)(void *user, unsigned slot, uint8_t kind, str data, const int *fds,
                        size_t fd_count);
 };
 
-enum { PEERS_KIND_HELLO = 1, PEERS_KIND_USER = 16 };
+enum { PEERS_KIND_HELLO = 1, PEERS_KIND_BUS = 8 /* src/bus */, PEERS_KIND_USER = 16 };
 
 struct peers {
     struct loop *loop;
@@ -67,6 +67,8 @@ void peers_ring_all(struct peers *p);
 /* Sends a message to one, as link_send(); ATR_ECLOSED: it is not there. */
 int peers_send(struct peers *p, unsigned slot, uint8_t kind, str data, const int *fds,
                size_t fd_count);
+/* Bytes that wait for one to take them. */
+size_t peers_queued(const struct peers *p, unsigned slot);
 /* Calls fn for each that is known; fn returns false to stop, and must not close anything. */
 void peers_each(const struct peers *p, bool (*fn)(void *arg, unsigned slot, uint32_t generation),
                 void *arg);

@@ -1,7 +1,8 @@
 /* cluster/request.c - see request.h.
  *
  * Heads. Of a question: what, the asker's generation, its id. Of an answer: the same id, the
- * answerer's generation, and whether it could not be sent. All of one machine's bytes.
+ * answerer's generation, and whether it could not be sent or more of it follows. All of one
+ * machine's bytes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,10 +16,14 @@ enum { QUESTION = BUS_KIND_REQUEST, ANSWER = BUS_KIND_REQUEST + 1 };
 struct head {
     uint64_t id;
     uint32_t generation;    /* of who wrote it */
-    uint16_t what, padding; /* of an answer: UNSENT or 0 */
+    uint16_t what, padding; /* of an answer: UNSENT, MORE or 0 */
 };
 
-enum { UNSENT = 1 }; /* it is too large for the bus */
+enum { UNSENT = 1 /* it cannot be, or not to its end */, MORE = 2 };
+enum {
+    IN_ORDER_MAX = 64 * 1024, /* a larger answer is told beside the bus's order */
+    ANSWERS_MAX = 256 << 20   /* bytes of all answers to one question: who has more is missing */
+};
 
 /* Somebody who was asked. */
 struct asked {
@@ -36,6 +41,7 @@ struct request {
     struct timer timeout;
     struct loop_job ended; /* nobody is left to wait for; told from the loop */
     uint32_t count, waiting, missing;
+    size_t bytes; /* of the answers so far */
     struct asked asked[];
 };
 
@@ -180,10 +186,14 @@ static void take_answer(struct requests *q, const struct received *in)
 
     for (uint32_t i = 0; r && i < r->count; i++) {
         struct asked *a = &r->asked[i];
+        bool unsent = in->head.what == UNSENT;
         if (a->settled || !bus_same_node(a->node, node))
             continue;
-        settle(r, a, in->head.what != UNSENT);
-        if (in->head.what == UNSENT)
+        r->bytes += in->body->len;
+        unsent = unsent || r->bytes > ANSWERS_MAX;
+        if (in->head.what != MORE || unsent)
+            settle(r, a, !unsent);
+        if (unsent)
             return;
         q->stats.answers++;
         if (r->events->on_answer)
@@ -207,6 +217,36 @@ static int put_off(struct requests *q, struct request_from to, str answer)
     return 0;
 }
 
+void request_decline(struct requests *q, struct request_from to)
+{
+    struct head head = { .id = to.id, .generation = bus_self(q->bus).generation, .what = UNSENT };
+    struct bus_note note = { .kind = ANSWER,
+                             .to = to.node.number,
+                             .head = str_n(&head, sizeof head) };
+    uint64_t number;
+
+    q->stats.unsent++;
+    (void)!bus_publish(q->bus, &note, &number); /* else the asker waits for all of its time */
+}
+
+int request_answer_part(struct requests *q, struct request_from to, str part, bool last)
+{
+    struct head head = { .id = to.id,
+                         .generation = bus_self(q->bus).generation,
+                         .what = last ? 0 : MORE };
+    int err = bus_tell(q->bus, &(struct bus_note){ .kind = ANSWER,
+                                                   .to = to.node.number,
+                                                   .head = str_n(&head, sizeof head),
+                                                   .parts = &part,
+                                                   .part_count = 1 });
+
+    if (err == 0)
+        q->stats.answered += last;
+    else if (err != ATR_ELIMIT)
+        request_decline(q, to);
+    return err;
+}
+
 static int publish_answer(struct requests *q, struct request_from to, str answer)
 {
     struct head head = { .id = to.id, .generation = bus_self(q->bus).generation };
@@ -215,18 +255,14 @@ static int publish_answer(struct requests *q, struct request_from to, str answer
                              .head = str_n(&head, sizeof head),
                              .parts = &answer,
                              .part_count = 1 };
+    bool told = answer.n > IN_ORDER_MAX && bus_tell(q->bus, &note) == 0;
     uint64_t number;
-    int err = bus_publish(q->bus, &note, &number);
+    int err = told ? 0 : bus_publish(q->bus, &note, &number);
 
-    if (err == 0) {
+    if (err == 0)
         q->stats.answered++;
-        return 0;
-    }
-    q->stats.unsent++;
-    head.what = UNSENT;
-    note.part_count = 0;
-    if (err == ATR_ELIMIT) /* else the asker waits for all of its time */
-        (void)!bus_publish(q->bus, &note, &number);
+    else
+        request_decline(q, to);
     return err;
 }
 

@@ -4,6 +4,9 @@
  * answered, when the time is over, or when those who have not answered are gone; then it says who
  * is missing, and what came before stays valid. Nobody waits for a node that has died.
  *
+ * Small answers go in the bus's order. Larger ones are told beside it, if need be in parts, so that
+ * they are no burden to others; who asked gets what came of one that is not finished in time.
+ *
  * Questions that come in are answered from a job of the loop, in their order, so answering may run
  * application code, and may take its time.
  *
@@ -33,9 +36,9 @@ struct request_handler {
     bool (*at_once)(void *user, uint16_t what);
 };
 
-/* Answers come one by one; then the end: err 0, ATR_ETIMEOUT or ATR_ECLOSED (somebody has gone
- * meanwhile, or had more to answer than the bus takes), and how many of those asked have not
- * answered. Neither runs inside the call that asked. */
+/* Answers come one by one, one in parts part by part; then the end: err 0, ATR_ETIMEOUT or
+ * ATR_ECLOSED (somebody has gone meanwhile, or had more to answer than the bus takes), and how many
+ * of those asked have not answered. Neither runs inside the call that asked. */
 struct request_events {
     void (*on_answer)(void *user, struct bus_node from, str answer); /* may be NULL */
     void (*on_end)(void *user, int err, uint32_t missing);
@@ -72,6 +75,11 @@ int request_ask(struct requests *q, uint16_t to, uint16_t what, str question, ui
 /* Answers. One who is gone is not told. 0, also when the answer has to wait, or what the bus says:
  * the asker then learns that this node has not answered. */
 int request_answer(struct requests *q, struct request_from to, str answer);
+/* Answers in parts, of which the asker is told one by one; `last` ends the answer. 0; ATR_ELIMIT:
+ * not now, the same part is to be tried again later; or why it will not be: then it is declined. */
+int request_answer_part(struct requests *q, struct request_from to, str part, bool last) MUST_CHECK;
+/* The asker learns that this node has not answered, or not to the end. */
+void request_decline(struct requests *q, struct request_from to);
 
 /* For the owner of the bus, who passes on what is of BUS_KIND_REQUEST..+1. */
 static inline bool requests_kind(uint16_t kind)

@@ -239,6 +239,7 @@ void sio_cluster_open(struct sio_server *io, struct exchange *x)
     c->io = io;
     c->exchange = x;
     list_init(&c->deferred);
+    list_init(&c->describing);
     loop_job_init(&c->job, sio_cluster_run);
     io->cluster = c;
     exchange_add(x, &user);
@@ -251,6 +252,7 @@ void sio_cluster_free(struct sio_server *io)
     if (!c)
         return;
     sio_sessions_free(c);
+    sio_cluster_describe_no_more(c);
     exchange_remove(c->exchange, BUS_KIND_SOCKETIO);
     sio_cluster_forget(c);
     list_remove(&c->job.link);

@@ -50,7 +50,8 @@ struct sio_cluster {
     struct sio_server *io;
     struct sio_sessions *sessions; /* cluster_session.h; NULL: they stay where they are */
     struct exchange *exchange;
-    struct list deferred; /* of what runs application code */
+    struct list deferred;   /* of what runs application code */
+    struct list describing; /* cluster_fetch.c: answers under way */
     struct loop_job job;
     bool delivering;        /* inside a callback of the bus */
     uint64_t delivered;     /* the number of the note that is delivered */

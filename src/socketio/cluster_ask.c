@@ -148,39 +148,6 @@ static void answer(struct sio_cluster *c, struct request_from to, const struct b
     request_answer(&c->exchange->requests, to, buf_str(bytes));
 }
 
-struct describing {
-    struct sio_cluster *c;
-    struct buf list, one;
-    uint32_t count;
-};
-
-static void describe(void *arg, struct sio_socket *s)
-{
-    struct describing *d = arg;
-    struct sio_data data;
-
-    if (!d->c->io->events->on_describe)
-        return;
-    buf_clear(&d->one);
-    d->c->io->events->on_describe(s, &d->one);
-    data = (struct sio_data){ .json = buf_str(&d->one) };
-    sio_write_data(&d->list, &data);
-    d->count++;
-}
-
-static void answer_fetch(struct sio_cluster *c, struct request_from to, struct sio_namespace *n,
-                         const struct sio_target *t)
-{
-    struct describing d = { .c = c };
-
-    sio_write_u32(&d.list, 0);
-    sio_each(n, t, describe, &d);
-    memcpy(d.list.data, &d.count, sizeof d.count);
-    answer(c, to, &d.list);
-    buf_free(&d.list);
-    buf_free(&d.one);
-}
-
 static void answer_rooms(struct sio_cluster *c, struct request_from to,
                          const struct sio_namespace *n)
 {
@@ -272,7 +239,7 @@ static void on_question(void *user, uint16_t what, struct request_from from, str
                                   .except_count = t.except_count };
     r = (struct sio_reader){ rest.p, rest.p + rest.n, false };
     if (what == SIO_ASK_FETCH)
-        answer_fetch(c, from, n, &target);
+        sio_cluster_describe(c, from, n, &target);
     else if (what == SIO_ASK_ROOMS)
         answer_rooms(c, from, n);
     else if (what == SIO_ASK_SIDE)

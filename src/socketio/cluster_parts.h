@@ -43,6 +43,11 @@ void sio_cluster_forget(struct sio_cluster *c); /* what was put off and not done
 /* cluster_ask.c */
 extern const struct request_handler sio_cluster_questions;
 
+/* cluster_fetch.c: answers who of a target is here. */
+void sio_cluster_describe(struct sio_cluster *c, struct request_from to, struct sio_namespace *n,
+                          const struct sio_target *t);
+void sio_cluster_describe_no_more(struct sio_cluster *c);
+
 /* cluster_question.c: a broadcast of another node that its clients here are to acknowledge; what
  * follows the target is at *r. */
 void sio_cluster_ask_clients(struct sio_cluster *c, struct request_from from,

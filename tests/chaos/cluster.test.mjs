@@ -122,6 +122,16 @@ test("fetchSockets, socketsJoin, socketsLeave, disconnectSockets", withSuper(asy
   assert.equal((await order(a, "fetch", { except: ["nobody"] })).length, all.length - 3); // and none comes back by itself
 }));
 
+test("answers larger than what the workers share", withSuper(async (s, t) => {
+  const site = await workers(s, 2, { text }), [[a], [b, b2, b3]] = (await clients(t, site, 2, 3));
+  for (const socket of [b, b2, b3]) await order(socket, "remember", "x".repeat(900000));
+  const fetched = await order(a, "fetchSizes", {});
+  assert.deepEqual(fetched.filter((size) => size === 900000).length, 3);
+  const long = (i) => `${i} ${"long ".repeat(100)}`;
+  for (const [k, socket] of [b, b2, b3].entries()) await order(socket, "join", ...Array.from({ length: 60 }, (_, i) => long(100 * k + i)));
+  assert.ok((await order(a, "roomCount")) >= 180);
+}));
+
 test("acknowledgements of a broadcast; events between servers, and their answers", withSuper(async (s, t) => {
   const site = await workers(s, 3, { text }), groups = await clients(t, site, 3, 2), all = groups.flat();
   const [[a], [b], [c]] = groups;

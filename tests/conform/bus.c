@@ -74,6 +74,17 @@ static void on_question(void *user, uint16_t what, struct request_from from, str
         mem_free(huge);
         return;
     }
+    if (what == 4 || what == 5) { /* in parts; the second never ends its answer */
+        int err = request_answer_part(&n->requests, from, STR("one"), false);
+
+        assert_int_equal(err, 0);
+        if (what == 4)
+            err = request_answer_part(&n->requests, from, STR("two"), true);
+        else
+            request_decline(&n->requests, from);
+        assert_int_equal(err, 0);
+        return;
+    }
     int len = snprintf(answer, sizeof answer, "%.*s from %td", STR_ARG(question), n - nodes);
     request_answer(&n->requests, from, str_n(answer, (size_t)len));
 }
@@ -352,6 +363,65 @@ static void test_too_large(void **state)
     mem_free(huge);
 }
 
+static int tell(int i, uint16_t to, const char *head, str body)
+{
+    struct bus_note note = {
+        .kind = KIND, .to = to, .head = str_of(head), .parts = &body, .part_count = 1
+    };
+
+    return bus_tell(nodes[i].bus, &note);
+}
+
+/* To one alone, in their order; not part of the history. */
+static void test_telling(void **state)
+{
+    uint64_t number = say(0, BUS_TO_ALL, "", "a note");
+
+    (void)state;
+    turn_all(2);
+    for (int k = 0; k < 20; k++)
+        assert_int_equal(tell(0, number_of(1), "head", k % 2 ? STR("odd") : STR("even")), 0);
+    turn_all(3);
+    assert_int_equal(nodes[2].heard_count, 1);
+    assert_int_equal(nodes[1].heard_count, 21);
+    for (size_t k = 1; k < 21; k++) {
+        assert_string_equal(nodes[1].heard[k].text, k % 2 ? "head/even" : "head/odd");
+        assert_int_equal(nodes[1].heard[k].number, 0);
+        assert_int_equal(nodes[1].heard[k].from, number_of(0));
+    }
+    if (nodes[0].bus->ops->epoch(nodes[0].bus))
+        assert_int_equal(bus_catch_up(nodes[0].bus), number);
+    nodes[2].refuse = "head";
+    assert_int_equal(tell(0, number_of(2), "head", STR("unwanted")), 0);
+    turn_all(3);
+    assert_int_equal(nodes[2].heard_count, 1);
+}
+
+/* What is on its way is bounded; a large one goes all the same, alone. */
+static void test_telling_much(void **state)
+{
+    enum { BYTES = 1 << 20 };
+    uint16_t gone = number_of(2);
+    char *large = mem_zalloc(BUS_TOLD_MAX + 1);
+    int sent = 0, err = 0;
+
+    (void)state;
+    while ((err = tell(0, number_of(1), "", str_n(large, BYTES))) == 0 && sent < 1000)
+        sent++;
+    assert_int_equal(err, ATR_ELIMIT);
+    assert_true(sent > 0);
+    turn_all(200);
+    assert_int_equal(nodes[1].heard_count, sent);
+    assert_int_equal(tell(0, number_of(1), "", str_n(large, BUS_TOLD_MAX / 2)), 0);
+    turn_all(600);
+    assert_int_equal(nodes[1].heard_count, sent + 1);
+    assert_int_equal(tell(0, number_of(1), "", str_n(large, BUS_TOLD_MAX + 1)), ATR_ELIMIT);
+    stop(2);
+    turn_all(3);
+    assert_int_equal(tell(0, gone, "", STR("x")), ATR_ECLOSED);
+    mem_free(large);
+}
+
 /* --- Requests --- */
 
 struct asking {
@@ -397,6 +467,25 @@ static void test_asks_all(void **state)
     assert_int_equal(a.count, 2);
     assert_non_null(strstr(a.answers, "who from 1;"));
     assert_non_null(strstr(a.answers, "who from 2;"));
+}
+
+static void test_answers_in_parts(void **state)
+{
+    struct asking a = { 0 }, b = { 0 };
+
+    (void)state;
+    assert_int_equal(
+        request_ask(&nodes[0].requests, BUS_TO_ALL, 4, STR(""), 60000, &asking_events, &a), 0);
+    assert_int_equal(
+        request_ask(&nodes[0].requests, number_of(1), 5, STR(""), 60000, &asking_events, &b), 0);
+    turn_all(6);
+    assert_int_equal(a.count, 4);
+    assert_int_equal(a.ended, 1);
+    assert_int_equal(a.err, 0);
+    assert_int_equal(a.missing, 0);
+    assert_int_equal(b.ended, 1);
+    assert_int_equal(b.err, ATR_ECLOSED);
+    assert_int_equal(b.missing, 1);
 }
 
 static void test_asks_one(void **state)
@@ -499,7 +588,8 @@ static void test_closing_ends_questions(void **state)
 TEST_MAIN(TEST(test_nodes_know_each_other), TEST(test_a_note_reaches_all_others),
           TEST(test_a_note_to_one), TEST(test_bodies_come_to_those_who_want_them), TEST(test_order),
           TEST(test_publishing_catches_up), TEST(test_catching_up), TEST(test_history),
-          TEST(test_a_slow_node_is_told), TEST(test_too_large), TEST(test_asks_all),
-          TEST(test_asks_one), TEST(test_nobody_to_ask), TEST(test_one_goes_without_an_answer),
-          TEST(test_time_is_over), TEST(test_an_answer_is_too_large),
-          TEST(test_closing_ends_questions))
+          TEST(test_a_slow_node_is_told), TEST(test_too_large), TEST(test_telling),
+          TEST(test_telling_much), TEST(test_asks_all), TEST(test_asks_one),
+          TEST(test_answers_in_parts), TEST(test_nobody_to_ask),
+          TEST(test_one_goes_without_an_answer), TEST(test_time_is_over),
+          TEST(test_an_answer_is_too_large), TEST(test_closing_ends_questions))

@@ -41,6 +41,12 @@ function orders.fetch(socket, spec)
   end
   return list
 end
+function orders.fetchSizes(socket, spec)
+  local list = atrium.array {}
+  for _, s in ipairs(choose(socket, spec):fetchSockets()) do list[#list + 1] = #(s.data.value or "") end
+  return list
+end
+function orders.roomCount() return #sorted((io.sockets.adapter:allRooms())) end
 function orders.emit_to_fetched(socket, spec, ...)
   for _, s in ipairs(choose(socket, spec):fetchSockets()) do s:emit(...) end
 end

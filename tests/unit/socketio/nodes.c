@@ -17,7 +17,15 @@ static void on_peer(void *user, unsigned slot, uint32_t generation, bool here)
     ring_bus_on_peer(&((struct node *)user)->bus, slot, generation, here);
 }
 
-static const struct peers_events peers_events = { .on_peer = on_peer };
+static void on_message(void *user, unsigned slot, uint8_t kind, str data, const int *fds,
+                       size_t fd_count)
+{
+    (void)fds;
+    assert_int_equal(fd_count, 0);
+    assert_true(ring_bus_on_message(&((struct node *)user)->bus, slot, kind, data));
+}
+
+static const struct peers_events peers_events = { .on_peer = on_peer, .on_message = on_message };
 
 void nodes_settle(void)
 {

@@ -190,7 +190,12 @@ static void on_server_side(struct sio_namespace *n, const struct sio_data *data,
 
 static void on_describe(struct sio_socket *s, struct buf *json)
 {
-    buf_format(json, "{\"rooms\":%u}", s->member.group_count);
+    size_t padding = rig_of(s)->describes;
+
+    buf_format(json, "{\"rooms\":%u", s->member.group_count);
+    if (padding)
+        buf_format(json, ",\"padding\":\"%0*d\"", (int)padding, 0);
+    buf_byte(json, '}');
 }
 
 static void on_freeze(struct sio_socket *s, struct buf *json)

@@ -35,6 +35,7 @@ struct rig {
     sio_decision owed[16];   /* decisions that hold left open, in order */
     int owed_count;
     const char *saves; /* what on_freeze writes; NULL: nothing */
+    size_t describes;  /* bytes more that on_describe gives of each socket */
     bool hold;         /* middlewares and matchers leave the decision to the test */
     /* What the owner does besides logging; any may be NULL. */
     void (*on_connection)(struct rig *g, struct sio_socket *s);

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "base/mem.h"
 #include "nodes.h"
 
 static struct peer a, b, c; /* a client of each node */
@@ -256,7 +257,7 @@ static void test_events_between_servers(void **state)
 
 struct got {
     int calls, err;
-    size_t count, expected;
+    size_t count, expected, bytes;
     uint32_t missing;
     char text[512];
 };
@@ -271,6 +272,18 @@ static void on_collected(void *user, int err, const struct sio_collected *all)
     g->missing = all->missing;
     for (size_t i = 0; i < all->count; i++)
         strncat(g->text, all->items[i].json.p, all->items[i].json.n);
+}
+
+static void on_counted(void *user, int err, const struct sio_collected *all)
+{
+    struct got *g = user;
+
+    g->calls++;
+    g->err = err;
+    g->count = all->count;
+    g->missing = all->missing;
+    for (size_t i = 0; i < all->count; i++)
+        g->bytes += all->items[i].json.n;
 }
 
 static void on_answers(void *user, int err, const struct sio_answers *all)
@@ -317,6 +330,47 @@ static void test_fetches_sockets_and_rooms(void **state)
     assert_int_equal(i.count, 2);
     assert_non_null(strstr(i.text, "\"deep\""));
     assert_true(str_search(str_of(i.text), str_n(c.sid, SIO_ID_LEN)) >= 0);
+}
+
+/* More than the ring takes, or could: page by page, beside it. */
+static void test_fetches_very_many(void **state)
+{
+    enum { MANY = 2000, BYTES = 5000 };
+    struct got g = { 0 }, h = { 0 };
+    struct peer *many = mem_zalloc(MANY * sizeof *many);
+    uint64_t published = nodes[1].bus.stats.published;
+
+    (void)state;
+    nodes[1].rig.describes = BYTES;
+    for (int i = 0; i < MANY; i++)
+        peer_join(&many[i], &nodes[1].rig);
+    published = nodes[1].bus.stats.published;
+    assert_int_equal(sio_fetch(main_of(0), NULL, 60000, on_counted, &g), 0);
+    nodes_settle();
+    assert_int_equal(g.calls, 0);
+    while (!g.calls)
+        nodes_settle();
+    assert_int_equal(g.err, 0);
+    assert_int_equal(g.missing, 0);
+    assert_int_equal(g.count, MANY + 2);
+    assert_true(g.bytes > (size_t)MANY * BYTES);
+    assert_int_equal(nodes[1].bus.stats.published, published);
+    assert_true(nodes[1].bus.stats.told > 20);
+    /* One that is gone before the last page: what came is kept. */
+    assert_int_equal(sio_fetch(main_of(0), NULL, 60000, on_counted, &h), 0);
+    for (uint64_t heard = nodes[0].bus.stats.heard; nodes[0].bus.stats.heard < heard + 3;)
+        for (int i = 0; i < NODES; i++)
+            assert_int_equal(loop_turn(&nodes[i].rig.loop, 0), 0);
+    for (int i = 0; i < MANY; i++)
+        peer_close(&many[i]);
+    peer_close(&b);
+    node_close(1);
+    while (!h.calls)
+        nodes_settle();
+    assert_int_equal(h.err, ATR_ECLOSED);
+    assert_int_equal(h.missing, 1);
+    assert_true(h.count > 1 && h.count < MANY);
+    mem_free(many);
 }
 
 static void test_a_server_that_goes_is_missing(void **state)
@@ -475,7 +529,7 @@ TEST_MAIN(TEST(test_everyone_hears), TEST(test_attachments_cross), TEST(test_eve
           TEST(test_listeners_of_rooms_are_told_later), TEST(test_listeners_hear_what_others_send),
           TEST(test_parents), TEST(test_disconnects_everywhere), TEST(test_events_between_servers),
           TEST(test_asks_servers), TEST(test_fetches_sockets_and_rooms),
-          TEST(test_a_server_that_goes_is_missing), TEST(test_questions_end_with_their_server),
-          TEST(test_the_asking_server_goes), TEST(test_all_clients_acknowledge),
-          TEST(test_clients_that_leave_do_not_acknowledge),
+          TEST(test_fetches_very_many), TEST(test_a_server_that_goes_is_missing),
+          TEST(test_questions_end_with_their_server), TEST(test_the_asking_server_goes),
+          TEST(test_all_clients_acknowledge), TEST(test_clients_that_leave_do_not_acknowledge),
           TEST(test_a_server_goes_before_its_clients_answer), TEST(test_nobody_to_acknowledge))
