@@ -370,7 +370,7 @@ bool schema_changed(const struct schema_root *root)
 
 struct walk {
     struct schema_out out;
-    uint32_t stamp;
+    uint64_t stamp;
     bool resumed;
 };
 
@@ -411,7 +411,7 @@ static void walk_child(struct schema_node *holder, struct schema_node *child, bo
 
 static int encode_whole(struct schema_root *root, bool resumed, struct buf *out)
 {
-    struct walk w = { .stamp = ++root->stamp, .resumed = resumed };
+    struct walk w = { .stamp = schema_next_stamp(root->registry), .resumed = resumed };
 
     if (schema_changed(root))
         return ATR_ESTATE;

@@ -72,6 +72,7 @@ struct schema_type {
 struct schema_registry {
     struct schema_type **types;
     uint32_t count, cap;
+    uint64_t stamp; /* of the last walk through objects of its types */
 };
 
 struct schema_node {
@@ -84,11 +85,12 @@ struct schema_node {
     uint32_t handles;         /* of the application */
     uint32_t live, published; /* live edges to it, and the public of them */
     uint8_t height;           /* at least that of the tree below */
+    uint8_t depth;            /* as the last check of a place found it */
     bool known;               /* to the clients that share patches */
     bool shown;               /* its edges count as public */
     bool queued, fallen;      /* in the root's lists */
-    uint32_t stamp;           /* of the last walk that came here */
-    uint32_t pass, emitted;   /* of the last view's that found it visible, that wrote it */
+    uint64_t stamp;           /* of the last walk that came here */
+    uint64_t pass, emitted;   /* of the last view's that found it visible, that wrote it */
     uint32_t edges;           /* of that pass: to what is visible in it */
     uint32_t holder_count, holder_cap;
     struct schema_node *holder;   /* the only one, or */
@@ -160,7 +162,6 @@ struct schema_root {
     uint32_t next_ref;
     uint32_t count;
     size_t bytes;
-    uint32_t stamp;
     int32_t *ids; /* by serial: the type's number on the wire, -1 for none */
     uint32_t ids_count;
     struct schema_type **types; /* by number */
@@ -209,8 +210,6 @@ size_t schema_cell_bytes(unsigned kind, union schema_cell cell);
 /* --- schema_node.c --- */
 
 void schema_node_init(struct schema_node *node, unsigned kind, size_t bytes);
-/* Whether child may hang in holder, and its root can take it. */
-int schema_edge_check(struct schema_node *holder, struct schema_node *child) MUST_CHECK;
 /* open: through a field without a tag, or in a container. */
 void schema_edge_add(struct schema_node *holder, struct schema_node *child, bool open);
 void schema_edge_remove(struct schema_node *holder, struct schema_node *child, bool open);
@@ -223,12 +222,38 @@ static inline void schema_touch(struct schema_node *node)
     if (!node->queued && node->root)
         schema_queue(node);
 }
+/* Into a root, with what hangs in it. */
+void schema_adopt(struct schema_node *node, struct schema_root *root);
+/* It may have no edge any more. */
+void schema_fall(struct schema_node *node);
 /* Calls visit for every edge. */
 typedef void schema_visit(struct schema_node *holder, struct schema_node *child, bool open,
                           void *user);
 void schema_each_child(struct schema_node *node, schema_visit *visit, void *user);
 /* Looks at the fallen: what is still without an edge leaves the tree. */
 void schema_settle(struct schema_root *root);
+
+/* --- schema_place.c --- */
+
+/* Whether child may hang in holder, and its root can take it. */
+int schema_edge_check(struct schema_node *holder, struct schema_node *child) MUST_CHECK;
+
+/* What a tree would add to a root; each object is counted once, its height anew. */
+struct schema_measure {
+    const struct schema_root *root; /* where it is to go; NULL: only heights are wanted */
+    uint64_t stamp;
+    uint32_t count;
+    size_t bytes;
+    unsigned height; /* internal */
+    int err;
+};
+void schema_measure(struct schema_node *node, struct schema_measure *m);
+
+/* For a walk that comes to each object once: it marks those where it was. */
+static inline uint64_t schema_next_stamp(struct schema_registry *registry)
+{
+    return ++registry->stamp;
+}
 
 /* --- per kind: what clients have is forgotten; memory is freed (edges are gone already) --- */
 

@@ -67,7 +67,7 @@ static int add(struct schema_map *m, str key, struct schema_value value)
     size_t bytes = sizeof *e + key.n;
     int err;
 
-    if (key.n > UINT16_MAX)
+    if (key.n > UINT16_MAX || m->next_index == UINT32_MAX)
         return ATR_ELIMIT;
     if (!utf8_valid(key.p, key.n))
         return ATR_EENCODING;

@@ -9,8 +9,6 @@
 
 #include "base/assert.h"
 
-enum { CLIMB_STEPS_MAX = 1 << 16 }; /* of looking for a loop: far more than a tree needs */
-
 void schema_node_init(struct schema_node *node, unsigned kind, size_t bytes)
 {
     node->kind = (uint8_t)kind;
@@ -162,7 +160,7 @@ static void queue_last(struct schema_node *node)
     schema_queue(node);
 }
 
-static void fall(struct schema_node *node)
+void schema_fall(struct schema_node *node)
 {
     if (node->fallen || node == node->root->node)
         return;
@@ -220,24 +218,31 @@ static void show(struct schema_node *node)
 static void requeue_child(struct schema_node *holder, struct schema_node *child, bool open,
                           void *user);
 
-/* What clients were not told of yet has to come behind the change that tells them, wherever that
- * is by now; and what hangs in it behind it. */
-static void requeue(struct schema_node *node)
+static void requeue_tree(struct schema_node *node, uint64_t stamp)
 {
-    if (node->known || !node->root)
+    if (node->known || !node->root || node->stamp == stamp)
         return;
+    node->stamp = stamp;
     queue_last(node);
-    schema_each_child(node, requeue_child, NULL);
+    schema_each_child(node, requeue_child, &stamp);
 }
 
 static void requeue_child(struct schema_node *holder, struct schema_node *child, bool open,
                           void *user)
 {
-    (void)holder, (void)open, (void)user;
-    requeue(child);
+    (void)holder, (void)open;
+    requeue_tree(child, *(uint64_t *)user);
 }
 
-static void adopt(struct schema_node *node, struct schema_root *root)
+/* What clients were not told of yet has to come behind the change that tells them, wherever that
+ * is by now; and what hangs in it behind it. */
+static void requeue(struct schema_node *node)
+{
+    if (!node->known && node->root)
+        requeue_tree(node, schema_next_stamp(node->root->registry));
+}
+
+void schema_adopt(struct schema_node *node, struct schema_root *root)
 {
     node->root = root;
     node->ref = root->next_ref++;
@@ -253,7 +258,7 @@ static void gain(struct schema_node *child, struct schema_root *root, bool publi
     child->live++;
     child->published += public;
     if (!child->root) {
-        adopt(child, root);
+        schema_adopt(child, root);
         return;
     }
     if (child->published > 0 && !child->shown)
@@ -266,7 +271,7 @@ static void lose(struct schema_node *child, bool public)
     child->live--;
     child->published -= public;
     if (child->live == 0 || child->published == 0)
-        fall(child);
+        schema_fall(child);
     else
         requeue(child);
 }
@@ -291,14 +296,14 @@ static void hide_child(struct schema_node *holder, struct schema_node *child, bo
 {
     (void)holder, (void)user;
     if (open && --child->published == 0)
-        fall(child);
+        schema_fall(child);
 }
 
 static void lose_child(struct schema_node *holder, struct schema_node *child, bool open, void *user)
 {
     (void)holder, (void)open, (void)user;
     if (--child->live == 0)
-        fall(child);
+        schema_fall(child);
 }
 
 static void look_for_survivor(struct schema_node *holder, struct schema_node *child, bool open,
@@ -364,185 +369,4 @@ void schema_settle(struct schema_root *root)
 {
     while (!list_empty(&root->fallen))
         settle(root, container_of(root->fallen.next, struct schema_node, in_fallen));
-}
-
-/* --- May it hang there? --- */
-
-struct measure {
-    uint32_t count;
-    size_t bytes;
-    unsigned height;
-    struct schema_root *root; /* where it is to go; NULL: nowhere yet */
-    int err;
-};
-
-static void measure_child(struct schema_node *holder, struct schema_node *child, bool open,
-                          void *user);
-
-/* The true height of a tree, and what it would add to the root. Objects that hang in several places
- * of it are counted as often: the limit is a limit all the same. */
-static void measure(struct schema_node *node, struct measure *m)
-{
-    struct measure below = { .root = m->root };
-
-    if (m->root && !node->root) {
-        m->count++;
-        m->bytes += node->bytes;
-    }
-    if (m->root && node->root && node->root != m->root)
-        m->err = ATR_ESTATE;
-    if (m->root && node->type &&
-        (node->type->serial >= m->root->ids_count || m->root->ids[node->type->serial] < 0))
-        m->err = ATR_ETYPE; /* declared when clients had the types already */
-    if (node->height > 0) {
-        schema_each_child(node, measure_child, &below);
-        node->height = (uint8_t)below.height;
-        m->count += below.count;
-        m->bytes += below.bytes;
-        if (below.err)
-            m->err = below.err;
-    }
-}
-
-static void measure_child(struct schema_node *holder, struct schema_node *child, bool open,
-                          void *user)
-{
-    struct measure *m = user;
-
-    (void)holder, (void)open;
-    measure(child, m);
-    if (child->height + 1u > m->height)
-        m->height = child->height + 1u;
-}
-
-/* Goes up from node: is `child` there, and how deep is node? */
-static int climb(struct schema_node *node, const struct schema_node *child, unsigned *depth,
-                 unsigned *steps)
-{
-    unsigned deepest = 0;
-
-    if (node == child)
-        return ATR_EREFUSED;
-    if (++*steps > CLIMB_STEPS_MAX)
-        return ATR_ELIMIT;
-    for (uint32_t i = 0; i < node->holder_count; i++) {
-        unsigned above = 0;
-        int err = climb(node->holders ? node->holders[i] : node->holder, child, &above, steps);
-
-        if (err < 0)
-            return err;
-        if (above + 1 > deepest)
-            deepest = above + 1;
-    }
-    *depth = deepest;
-    return 0;
-}
-
-static void raise(struct schema_node *node, unsigned height)
-{
-    if (node->height >= height)
-        return;
-    node->height = (uint8_t)height;
-    for (uint32_t i = 0; i < node->holder_count; i++)
-        raise(node->holders ? node->holders[i] : node->holder, height + 1);
-}
-
-int schema_edge_check(struct schema_node *holder, struct schema_node *child)
-{
-    struct schema_root *root = holder->root;
-    struct measure m = { .root = root };
-    unsigned depth, steps = 0;
-    int err;
-
-    if (child->kind != SCHEMA_REF && child->holder_count > 0)
-        return ATR_ESTATE;
-    if (child->root && (child->root->node == child || (root && child->root != root)))
-        return child->root == root ? ATR_EREFUSED : ATR_ESTATE;
-    if (!child->root || !root) {
-        measure(child, &m);
-        if (m.err)
-            return m.err;
-    }
-    if (root && root->limits.nodes_max && m.count > root->limits.nodes_max - root->count)
-        return ATR_ELIMIT;
-    if ((err = schema_room(holder, m.bytes)) < 0)
-        return err;
-    if ((err = climb(holder, child, &depth, &steps)) < 0)
-        return err;
-    if (depth + 1 + child->height > SCHEMA_DEPTH_MAX) {
-        measure(child, &(struct measure){ 0 }); /* it may have been higher once */
-        if (depth + 1 + child->height > SCHEMA_DEPTH_MAX)
-            return ATR_ELIMIT;
-    }
-    raise(holder, child->height + 1u);
-    return 0;
-}
-
-/* --- Roots --- */
-
-int schema_root_new(struct schema_node *node, const struct schema_limits *limits,
-                    struct schema_root **out)
-{
-    struct schema_root *root;
-    struct measure m = { 0 };
-
-    if (node->kind != SCHEMA_REF)
-        return ATR_ETYPE;
-    if (node->root || node->holder_count > 0)
-        return ATR_ESTATE;
-    root = mem_zalloc(sizeof *root);
-    root->node = node;
-    root->registry = node->type->registry;
-    if (limits)
-        root->limits = *limits;
-    list_init(&root->dirty);
-    list_init(&root->fallen);
-    schema_types_number(root, node->type);
-    m.root = root;
-    measure(node, &m);
-    if (m.err == 0 && ((root->limits.nodes_max && m.count > root->limits.nodes_max) ||
-                       (root->limits.bytes_max && m.bytes > root->limits.bytes_max)))
-        m.err = ATR_ELIMIT;
-    if (m.err < 0) {
-        mem_free(root->ids);
-        mem_free(root->types);
-        mem_free(root);
-        return m.err;
-    }
-    schema_hold(node);
-    adopt(node, root);
-    *out = root;
-    return 0;
-}
-
-void schema_root_free(struct schema_root *root)
-{
-    struct schema_node *node;
-
-    if (!root)
-        return;
-    node = root->node;
-    schema_settle(root);
-    ASSERT(root->view_count == 0);
-    root->node = NULL; /* it may fall now, and everything with it */
-    node->published = 0;
-    fall(node);
-    schema_settle(root);
-    schema_drop(node);
-    ASSERT(root->count == 0 && list_empty(&root->dirty));
-    buf_free(&root->preamble);
-    mem_free(root->ids);
-    mem_free(root->types);
-    mem_free(root->views);
-    mem_free(root);
-}
-
-uint32_t schema_root_nodes(const struct schema_root *root)
-{
-    return root->count;
-}
-
-size_t schema_root_bytes(const struct schema_root *root)
-{
-    return root->bytes;
 }

@@ -22,7 +22,7 @@ struct schema_seen {
     struct schema_node *node;
     uint32_t marks;  /* 0: not added */
     bool on_way;     /* something in it was, and so it stays in sight until it is removed */
-    uint32_t pass;   /* of the last encoding that found it visible */
+    uint64_t pass;   /* of the last encoding that found it visible */
     bool whole;      /* of a container that shows all: the client has what was there last */
     bool stale;      /* of the same: it has something else, and must be emptied first */
     uint64_t fields; /* of an instance: which the client has */

@@ -154,7 +154,7 @@ struct marking {
     struct schema_view *view;
     uint32_t marks;
     int32_t tag;
-    uint32_t stamp;
+    uint64_t stamp;
     bool add;
 };
 
@@ -212,7 +212,7 @@ static void mark(struct marking *m, struct schema_node *node)
 
 static void mark_tree(struct schema_view *view, struct schema_node *node, int32_t tag, bool add)
 {
-    struct marking m = { view, marks_of(tag), tag, ++view->root->stamp, add };
+    struct marking m = { view, marks_of(tag), tag, schema_next_stamp(view->root->registry), add };
 
     view->changed = true;
     mark(&m, node);

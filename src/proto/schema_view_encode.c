@@ -18,7 +18,7 @@
 struct pass {
     struct schema_view *view;
     struct schema_out out;
-    uint32_t stamp;
+    uint64_t stamp;
     bool all;     /* not what changed: the client has nothing of it */
     bool resumed; /* but perhaps of earlier */
 };
@@ -369,7 +369,7 @@ static void encode(struct pass *p, struct buf *out)
     struct list *l, *next;
 
     schema_out_begin(&p->out, view->root, out);
-    p->stamp = ++view->root->stamp;
+    p->stamp = schema_next_stamp(view->root->registry);
     view->edge_count = 0;
     for (l = view->order.next; l != &view->order; l = l->next) {
         struct schema_seen *seen = container_of(l, struct schema_seen, in_view);

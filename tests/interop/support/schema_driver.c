@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "proto/colyseus_message.h"
 #include "proto/schema_view.h"
 
 enum { WORDS_MAX = 8, TYPES_MAX = 256, VIEWS_MAX = 64 };
@@ -328,6 +329,21 @@ static int do_count(char **w)
     return 0;
 }
 
+static int do_plain(char **w)
+{
+    struct buf scratch = BUF_MAX(1 << 22), b = { 0 };
+    str out;
+    int err = colyseus_plain(unhex(w[1]), 64, &scratch, &out);
+
+    if (err == 0) {
+        buf_add(&b, out);
+        print(&b);
+    }
+    buf_free(&scratch);
+    buf_free(&b);
+    return err;
+}
+
 static int do_reset(char **w)
 {
     (void)w;
@@ -375,6 +391,7 @@ static const struct command {
     { "resumed", do_all },
     { "count", do_count },
     { "reset", do_reset },
+    { "plain", do_plain },
     { "encode", do_encode },
     { "view", do_view },
     { "vfree", do_view_free },

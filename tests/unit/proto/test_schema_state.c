@@ -210,6 +210,37 @@ static void test_depth_has_a_limit_that_shrinks_with_the_tree(void **state)
     end(&f);
 }
 
+/* Each hangs twice in the one above: 2^30 ways lead to the last. Walks come to each object once. */
+static void test_many_ways_lead_to_one(void **state)
+{
+    struct fixture f;
+    struct schema_node *first, *last;
+
+    (void)state;
+    begin(&f);
+    first = last = new_player(&f, 0);
+    for (int i = 1; i <= 30; i++) {
+        struct schema_node *next = new_player(&f, i), *bag = put_container(last, BAG);
+
+        assert_int_equal(schema_array_push(bag, schema_object(next)), 0);
+        assert_int_equal(schema_array_push(bag, schema_object(next)), 0);
+        last = next;
+        schema_drop(next);
+    }
+    set(f.node, PLAYER, schema_object(first));
+    assert_int_equal(schema_root_nodes(f.root), 1 + 31 + 30);
+    set(last, NAME, schema_text(STR("deep")));
+    assert_true(patch(&f).n > 0);
+    buf_clear(&f.out);
+    assert_int_equal(schema_encode_all(f.root, &f.out), 0);
+    assert_int_equal(schema_set(last, FRIEND, schema_object(first)), ATR_EREFUSED);
+    set(f.node, PLAYER, (struct schema_value){ 0 });
+    (void)patch(&f);
+    assert_int_equal(schema_root_nodes(f.root), 1);
+    schema_drop(first);
+    end(&f);
+}
+
 static void test_what_moves_keeps_its_number(void **state)
 {
     struct fixture f;
@@ -394,6 +425,7 @@ TEST_MAIN(cmocka_unit_test(test_only_what_changed_is_sent),
           cmocka_unit_test(test_values_of_other_kinds_are_refused),
           cmocka_unit_test(test_what_hangs_in_itself_is_refused),
           cmocka_unit_test(test_depth_has_a_limit_that_shrinks_with_the_tree),
+          cmocka_unit_test(test_many_ways_lead_to_one),
           cmocka_unit_test(test_what_moves_keeps_its_number),
           cmocka_unit_test(test_a_container_has_one_place),
           cmocka_unit_test(test_two_states_share_nothing), cmocka_unit_test(test_limits_of_a_state),
