@@ -3,7 +3,7 @@ import { spawn, execFile, execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { command, protocol } from "./rows.mjs";
+import { command, manners, protocol } from "./rows.mjs";
 
 const RUN_MS_MAX = 240000, NEW_WARMUP_MS = 3000;
 
@@ -18,22 +18,28 @@ function certificate() {
 }
 
 export class Bench {
-  #servers = new Map(); // by contestant: { child, address }
+  #servers = new Map(); // by contestant: { child, address, signal }
+  #homes = []; // of supervisors
   #tls = null;
 
   constructor({ build, cpu, warmup, duration, pingInterval }) {
     Object.assign(this, { build, cpu, warmup, duration, pingInterval });
-    process.once("exit", () => this.#servers.forEach(({ child }) => child.kill("SIGKILL")));
+    process.once("exit", () => {
+      this.#servers.forEach(({ child, signal }) => child.kill(signal));
+      for (const home of this.#homes) fs.rmSync(home, { recursive: true, force: true });
+    });
   }
 
   #environment(row) {
     if (row.tls) this.#tls ??= certificate();
     const interval = String(this.pingInterval);
-    return { ...process.env, PING_INTERVAL: interval, ATRIUM_PING_INTERVAL: interval, ...(row.tls ? this.#tls : {}) };
+    this.#homes.push(fs.mkdtempSync(path.join(os.tmpdir(), "atrium-bench-home-")));
+    return { ...process.env, PING_INTERVAL: interval, ATRIUM_PING_INTERVAL: interval, ATRIUM_HOME: this.#homes.at(-1), ...(row.tls ? this.#tls : {}) };
   }
 
   // taskset becomes the server, so its pid is the server's.
   #start(row, name) {
+    const { lines, signal } = manners(row, name);
     const child = spawn("taskset", ["-c", this.cpu, ...command(row, name, this.build)], { stdio: ["ignore", "pipe", "inherit"], env: this.#environment(row) });
     return new Promise((resolve, reject) => {
       child.once("error", reject);
@@ -41,19 +47,20 @@ export class Bench {
         this.#servers.delete(name);
         reject(new Error(`${name} ended with ${code}`));
       });
+      let said = "";
       child.stdout.on("data", (text) => {
-        const found = /http:\/\/([^\s:]+:\d+)/.exec(text);
-        if (found) resolve({ child, address: found[1] });
+        const found = [...(said += text).matchAll(/http:\/\/([^\s:]+:\d+)\s/g)];
+        if (found.length >= lines) resolve({ child, address: found[0][1], signal });
       });
     });
   }
 
   async #stop(name) {
-    const { child } = this.#servers.get(name);
+    const { child, signal } = this.#servers.get(name);
     this.#servers.delete(name);
     child.removeAllListeners("exit");
     const gone = new Promise((done) => child.once("exit", done));
-    child.kill("SIGKILL");
+    child.kill(signal);
     await gone;
   }
 

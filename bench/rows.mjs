@@ -28,6 +28,13 @@ const socketio = {
 const dropping = (build) => [...script(build, "bench.lua"), "--overflow", "dropOldest", "--max-buffered-bytes", String(1 << 18)];
 const stalled = { "all read": dropping, "1 % stalled": dropping };
 
+// An application of several workers, as people start it: the supervisor and its workers, all counted.
+// Each worker says where it listens; a supervisor that is killed leaves its workers alive, so it is asked to go.
+const workers = (count) => Object.assign(
+  (build) => [path.join(build, "atrium"), "start", path.join(here, "apps/bench.lua"), "--no-daemon", "-i", String(count), "--port", "0", "--", "--host", "127.0.0.1"],
+  { lines: count, signal: "SIGTERM" });
+const cluster = { "1 worker": workers(1), "2 workers": workers(2), "Node, 2 workers": () => [process.execPath, peer("cluster.mjs"), "2"] };
+
 // A ratio is ours to theirs, the larger the better; `wanted` are [ours, theirs, at least]. With most, what
 // counts is our figure: [ours, at most].
 const rate = { of: (r) => r.server.messagesPerCpuSecond, unit: "per CPU-second", ratio: (ours, theirs) => ours / theirs };
@@ -63,6 +70,16 @@ const rows = [
     measures: [
       { ...p99, wanted: [["1 % stalled", "all read", 0.9]] },
       { ...bytes, what: "memory of it", most: [["1 % stalled", 2621 + 1600]], wanted: [] }] },
+  // What it costs that half of the recipients are another worker's. A ratio of 0.87 is 1.15 times the CPU per delivery.
+  ...[1, 16].map((flight) => (
+    { id: `cluster-broadcast-${flight}`, name: `Socket.IO broadcast of several workers, 100 bytes to 1,000, ${flight} in flight`, family: cluster, without: ["Node, 2 workers"],
+      args: ["broadcast", "--connections", "1000", "--size", "100", "--in-flight", String(flight)],
+      measures: [{ ...rate, wanted: [["2 workers", "1 worker", 0.87]] }] })),
+  // Few recipients: what counts is the way between the workers.
+  ...[["one", "broadcast"], ["all", "all"]].map(([who, scenario]) => (
+    { id: `cluster-cross-${who}`, name: `messages across two workers, 100 bytes, 10 clients, ${who === "one" ? "one says" : "all say"}`, family: cluster, without: ["1 worker"],
+      args: [scenario, "--connections", "10", "--size", "100", "--in-flight", "16"],
+      measures: [{ ...rate, wanted: [["2 workers", "Node, 2 workers", 5]] }] })),
   // Each run of the following has a fresh server: what is left of earlier connections would count.
   { id: "idle-raw", name: "idle raw WebSocket, 15,000", family: raw, without: ["Lua", "floor"], fresh: true,
     args: ["idle", "--connections", "15000"],
@@ -84,4 +101,6 @@ export function choose(words) {
 }
 
 export const command = (row, name, build) => row.family[name](build, row.mode ?? []);
+// How many lines say that it is there, and what ends it.
+export const manners = (row, name) => ({ lines: 1, signal: "SIGKILL", ...row.family[name] });
 export const protocol = (row) => (row.family === raw ? "ws" : "socketio");

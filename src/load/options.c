@@ -34,7 +34,7 @@ static const struct number_option {
     { "duration", offsetof(struct load_options, duration_ms), 1, 86400000,
       "ms that are counted (5000)" },
     { "pid", offsetof(struct load_options, pid), 1, UINT32_MAX,
-      "the server's process: report its CPU and memory" },
+      "the server's process: report its CPU and memory, with its descendants'" },
 };
 enum { NUMBERS = sizeof numbers / sizeof *numbers };
 

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DEPTH_MAX = 4 }; /* a supervisor, its workers, what they start */
+
 static int read_threads(uint32_t pid, double *seconds)
 {
     char path[64];
@@ -80,7 +82,7 @@ static int read_memory(uint32_t pid, uint64_t *bytes)
     return 0;
 }
 
-int usage_read(uint32_t pid, struct usage *out)
+static int read_one(uint32_t pid, struct usage *out)
 {
     struct usage u;
     double ticks;
@@ -91,6 +93,50 @@ int usage_read(uint32_t pid, struct usage *out)
         return err;
     if (ticks > u.cpu_seconds)
         u.cpu_seconds = ticks;
+    *out = u;
+    return 0;
+}
+
+/* Adds what the children have used that any of its threads began, and theirs. */
+static void add_children(uint32_t pid, struct usage *sum, int depth)
+{
+    char path[64];
+    struct dirent *entry;
+    DIR *dir;
+
+    (void)snprintf(path, sizeof path, "/proc/%u/task", pid);
+    if (depth == 0 || !(dir = opendir(path)))
+        return;
+    while ((entry = readdir(dir))) {
+        char list[320];
+        uint32_t child;
+        struct usage u;
+        FILE *f;
+        if (entry->d_name[0] == '.')
+            continue;
+        (void)snprintf(list, sizeof list, "/proc/%u/task/%s/children", pid, entry->d_name);
+        if (!(f = fopen(list, "re")))
+            continue;
+        while (fscanf(f, "%" SCNu32, &child) == 1) {
+            if (read_one(child, &u) < 0)
+                continue;
+            sum->cpu_seconds += u.cpu_seconds;
+            sum->private_bytes += u.private_bytes;
+            add_children(child, sum, depth - 1);
+        }
+        fclose(f);
+    }
+    closedir(dir);
+}
+
+int usage_read(uint32_t pid, struct usage *out)
+{
+    struct usage u;
+    int err = read_one(pid, &u);
+
+    if (err < 0)
+        return err;
+    add_children(pid, &u, DEPTH_MAX);
     *out = u;
     return 0;
 }
