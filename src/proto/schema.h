@@ -234,7 +234,8 @@ bool schema_changed(const struct schema_root *root);
 /* Appends what has changed since the last schema_commit(), as every client gets it; nothing when
  * that is nothing. Until schema_commit() nothing may be changed. */
 void schema_encode(struct schema_root *root, struct buf *out);
-/* What has changed so far, clients have: encoded, or not wanted by anybody. */
+/* What has changed so far, clients have: encoded, or not wanted by anybody. (A state that nobody
+ * looks at wants this too, now and then: what left it is kept until then.) */
 void schema_commit(struct schema_root *root);
 /* Appends everything, for a new client. ATR_ESTATE while changes wait for schema_commit(). */
 int schema_encode_all(struct schema_root *root, struct buf *out) MUST_CHECK;

@@ -43,6 +43,8 @@ struct schema_view {
     struct list order;
     struct schema_edge *edges; /* of this encoding: from holders to what is visible in them */
     uint32_t edge_count, edge_cap;
+    struct schema_shown *spare; /* a list that nobody uses */
+    uint32_t spare_cap;
     bool begun, changed; /* changed: marks, since the last encoding */
     uint32_t patch;      /* the root's, that it was last encoded in */
     size_t bytes;

@@ -145,6 +145,7 @@ void schema_view_free(struct schema_view *view)
     drop_all(view);
     map_free(&view->seen);
     mem_free(view->edges);
+    mem_free(view->spare);
     mem_free(view);
 }
 

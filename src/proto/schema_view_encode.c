@@ -9,26 +9,16 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "proto/schema_seen.h"
+#include "proto/schema_pass.h"
 
 #include "base/assert.h"
-
-#define NO_EDGE UINT32_MAX
-
-struct pass {
-    struct schema_view *view;
-    struct schema_out out;
-    uint64_t stamp;
-    bool all;     /* not what changed: the client has nothing of it */
-    bool resumed; /* but perhaps of earlier */
-};
 
 /* --- Up --- */
 
 static void note_edge(struct schema_view *view, struct schema_node *holder,
                       struct schema_node *child)
 {
-    if (holder->edges != NO_EDGE && view->edges[holder->edges].child == child)
+    if (holder->edges != SCHEMA_NO_EDGE && view->edges[holder->edges].child == child)
         return; /* it hangs there twice */
     if (view->edge_count == view->edge_cap) {
         view->edge_cap = view->edge_cap ? view->edge_cap * 2 : 16;
@@ -39,12 +29,12 @@ static void note_edge(struct schema_view *view, struct schema_node *holder,
 }
 
 /* seen: of node, if it is at hand. */
-static void climb(struct pass *p, struct schema_node *node, struct schema_seen *seen)
+static void climb(struct schema_pass *p, struct schema_node *node, struct schema_seen *seen)
 {
     if (node->pass == p->stamp)
         return;
     node->pass = p->stamp;
-    node->edges = NO_EDGE;
+    node->edges = SCHEMA_NO_EDGE;
     if (!seen)
         seen = schema_seen_get(p->view, node);
     if (node->shown)
@@ -60,22 +50,9 @@ static void climb(struct pass *p, struct schema_node *node, struct schema_seen *
     }
 }
 
-/* Found on the way up: it was added, or something in it. */
-static bool is_revealed(const struct pass *p, const struct schema_node *node)
-{
-    return !node->shown && node->pass == p->stamp;
-}
-
-/* Whether a container that shows some shows it: an object of the public only if it was itself
- * added. */
-static bool is_picked(const struct pass *p, const struct schema_node *node)
-{
-    return node->shown ? schema_view_has(p->view, node) : node->pass == p->stamp;
-}
-
 /* --- Down: containers --- */
 
-static void emit(struct pass *p, struct schema_node *node, bool picked);
+static void emit(struct schema_pass *p, struct schema_node *node, bool picked);
 
 static void emit_child(struct schema_node *holder, struct schema_node *child, bool open, void *user)
 {
@@ -84,31 +61,23 @@ static void emit_child(struct schema_node *holder, struct schema_node *child, bo
         emit(user, child, false);
 }
 
-static void emit_revealed(struct pass *p, struct schema_node *container)
+static void emit_revealed(struct schema_pass *p, struct schema_node *container)
 {
     if (container->pass != p->stamp)
         return;
-    for (uint32_t i = container->edges; i != NO_EDGE; i = p->view->edges[i].next)
+    for (uint32_t i = container->edges; i != SCHEMA_NO_EDGE; i = p->view->edges[i].next)
         emit(p, p->view->edges[i].child, false);
 }
 
-static void clear_first(struct pass *p, struct schema_node *node)
-{
-    schema_out_switch(&p->out, node);
-    schema_out_clear(&p->out);
-    if (p->resumed && node->kind >= SCHEMA_SET)
-        schema_list_of(node)->next_index += schema_count(node);
-}
-
 /* A container that shows all that is in it. */
-static void emit_whole(struct pass *p, struct schema_node *node, struct schema_seen *seen)
+static void emit_whole(struct schema_pass *p, struct schema_node *node, struct schema_seen *seen)
 {
     if (seen->whole) {
         if (node->queued)
             schema_out_container_changes(&p->out, node);
     } else {
         if (seen->stale || p->resumed)
-            clear_first(p, node);
+            schema_pass_clear(p, node);
         if (schema_count(node) > 0) {
             schema_out_switch(&p->out, node);
             schema_out_container(&p->out, node);
@@ -119,117 +88,11 @@ static void emit_whole(struct pass *p, struct schema_node *node, struct schema_s
     schema_each_child(node, emit_child, p);
 }
 
-static uint64_t mixed(uint32_t ref)
-{
-    uint64_t x = (ref + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15);
-
-    return x ^ x >> 29;
-}
-
-/* Whether the client has just what is revealed in there. Objects that hang in it twice make this
- * say no, which costs a look. */
-static bool shows_the_same(const struct pass *p, const struct schema_node *node,
-                           const struct schema_seen *seen)
-{
-    uint64_t sum = 0;
-    uint32_t count = 0;
-
-    if (node->queued || p->view->changed || p->all)
-        return false;
-    for (uint32_t i = 0; i < seen->shown_count; i++)
-        sum += mixed(seen->shown[i].ref);
-    if (node->pass == p->stamp) {
-        for (uint32_t i = node->edges; i != NO_EDGE; i = p->view->edges[i].next, count++)
-            sum -= mixed(p->view->edges[i].child->ref);
-    }
-    return count == seen->shown_count && sum == 0;
-}
-
-/* Both what the client has and the order are by index. */
-static void emit_picked_map(struct pass *p, struct schema_map *m, struct schema_seen *seen)
-{
-    struct schema_shown *had = seen->shown;
-    uint32_t had_count = m->cleared || p->resumed ? 0 : seen->shown_count, at = 0;
-
-    if ((m->cleared && seen->shown_count > 0) || p->resumed)
-        clear_first(p, &m->node);
-    seen->shown = NULL;
-    p->view->bytes -= seen->shown_cap * sizeof *seen->shown;
-    seen->shown_count = seen->shown_cap = 0;
-    for (uint32_t i = 0; i <= m->used; i++) {
-        const struct schema_entry *e = i < m->used ? m->order[i] : NULL;
-        uint8_t op = SCHEMA_ADD;
-
-        if (i < m->used && (!e || e->gone || !is_picked(p, e->cell.node)))
-            continue;
-        for (; at < had_count && (!e || had[at].index < e->index); at++) {
-            schema_out_switch(&p->out, &m->node);
-            schema_out_item(&p->out, &m->node, SCHEMA_DELETE, had[at].index,
-                            (union schema_cell){ 0 });
-        }
-        if (!e)
-            break;
-        if (at < had_count && had[at].index == e->index)
-            op = had[at++].ref == e->cell.node->ref ? SCHEMA_DELETE : SCHEMA_DELETE_AND_ADD;
-        if (op != SCHEMA_DELETE) {
-            schema_out_switch(&p->out, &m->node);
-            schema_out_entry(&p->out, &m->node, e, op);
-        }
-        schema_seen_show(p->view, seen, (struct schema_shown){ e->index, e->cell.node->ref });
-    }
-    mem_free(had);
-}
-
-static const union schema_cell *items_of(const struct schema_node *node)
-{
-    return node->kind == SCHEMA_ARRAY ? schema_array_of(node)->items : schema_list_of(node)->items;
-}
-
-/* Whether the client has the first of what is revealed, in order: then the rest can be added. */
-static bool has_the_first(const struct pass *p, const struct schema_node *node,
-                          const struct schema_seen *seen)
-{
-    const union schema_cell *items = items_of(node);
-    uint32_t at = 0;
-
-    for (uint32_t i = 0; at < seen->shown_count && i < schema_count(node); i++) {
-        if (!is_picked(p, items[i].node))
-            continue;
-        if (items[i].node->ref != seen->shown[at].ref)
-            return false;
-        at++;
-    }
-    return at == seen->shown_count;
-}
-
-/* Arrays, sets, collections: the client's own is shorter, so places are counted in it. */
-static void emit_picked_items(struct pass *p, struct schema_node *node, struct schema_seen *seen)
-{
-    const union schema_cell *items = items_of(node);
-    uint32_t had, revealed = 0;
-
-    if (p->resumed || !has_the_first(p, node, seen)) {
-        schema_out_switch(&p->out, node);
-        schema_out_clear(&p->out);
-        seen->shown_count = 0;
-    }
-    had = seen->shown_count;
-    for (uint32_t i = 0; i < schema_count(node); i++) {
-        uint32_t index = node->kind == SCHEMA_ARRAY ? revealed : seen->next_index;
-
-        if (!is_picked(p, items[i].node) || revealed++ < had)
-            continue;
-        schema_out_switch(&p->out, node);
-        schema_out_item(&p->out, node, SCHEMA_ADD, index, items[i]);
-        seen->next_index++;
-        schema_seen_show(p->view, seen, (struct schema_shown){ .ref = items[i].node->ref });
-    }
-}
-
 /* --- Down: instances --- */
 
 /* Which fields the client is to have through the view. */
-static uint64_t wanted_fields(const struct pass *p, const struct schema_struct *s, uint32_t marks)
+static uint64_t wanted_fields(const struct schema_pass *p, const struct schema_struct *s,
+                              uint32_t marks)
 {
     const struct schema_type *type = s->node.type;
     uint64_t wanted = s->node.shown ? 0 : s->present & ~type->tagged;
@@ -239,7 +102,7 @@ static uint64_t wanted_fields(const struct pass *p, const struct schema_struct *
         int32_t tag = type->fields[i].spec.tag;
 
         if ((tag == SCHEMA_TAG ? marks : marks & (uint32_t)tag) ||
-            ((type->objects >> i & 1) && is_revealed(p, s->cells[i].node)))
+            ((type->objects >> i & 1) && schema_is_revealed(p, s->cells[i].node)))
             wanted |= SCHEMA_BIT(i);
     }
     return wanted;
@@ -247,7 +110,7 @@ static uint64_t wanted_fields(const struct pass *p, const struct schema_struct *
 
 /* Before another container comes to where the client has this one: see empty_first() of
  * schema_node.c. */
-static void clear_replaced(struct pass *p, uint32_t ref)
+static void clear_replaced(struct schema_pass *p, uint32_t ref)
 {
     schema_out_room(&p->out, 2 * SCHEMA_OP_MAX);
     *p->out.at++ = SCHEMA_SWITCH;
@@ -262,7 +125,7 @@ static bool is_replaced(const struct schema_struct *s, const struct schema_seen 
     return (s->node.type->objects >> i & 1) && seen->refs[i] != s->cells[i].node->ref;
 }
 
-static void clear_all_replaced(struct pass *p, const struct schema_struct *s,
+static void clear_all_replaced(struct schema_pass *p, const struct schema_struct *s,
                                const struct schema_seen *seen, uint64_t bits)
 {
     for (bits &= s->node.type->objects; bits; bits &= bits - 1) {
@@ -274,8 +137,8 @@ static void clear_all_replaced(struct pass *p, const struct schema_struct *s,
     }
 }
 
-static void emit_fields(struct pass *p, const struct schema_struct *s, struct schema_seen *seen,
-                        uint64_t wanted)
+static void emit_fields(struct schema_pass *p, const struct schema_struct *s,
+                        struct schema_seen *seen, uint64_t wanted)
 {
     const struct schema_node *untold = NULL;
 
@@ -300,7 +163,7 @@ static void emit_fields(struct pass *p, const struct schema_struct *s, struct sc
     seen->fields = wanted;
 }
 
-static void emit_instance(struct pass *p, struct schema_node *node, struct schema_seen *seen)
+static void emit_instance(struct schema_pass *p, struct schema_node *node, struct schema_seen *seen)
 {
     const struct schema_struct *s = schema_struct_of(node);
     const struct schema_type *type = node->type;
@@ -321,7 +184,7 @@ static void emit_instance(struct pass *p, struct schema_node *node, struct schem
 }
 
 /* picked: it hangs in a tagged field, so of its objects it shows those that were added. */
-static void emit(struct pass *p, struct schema_node *node, bool picked)
+static void emit(struct schema_pass *p, struct schema_node *node, bool picked)
 {
     struct schema_seen *seen;
 
@@ -338,17 +201,12 @@ static void emit(struct pass *p, struct schema_node *node, bool picked)
         emit_whole(p, node, seen);
         return;
     }
-    if (!shows_the_same(p, node, seen)) {
-        if (node->kind == SCHEMA_MAP)
-            emit_picked_map(p, schema_map_of(node), seen);
-        else
-            emit_picked_items(p, node, seen);
-    }
+    schema_pass_pick(p, node, seen);
     emit_revealed(p, node);
 }
 
 /* An object that all see, where the way down begins. Containers among them have no fields. */
-static void emit_public(struct pass *p, struct schema_node *node, struct schema_seen *seen)
+static void emit_public(struct schema_pass *p, struct schema_node *node, struct schema_seen *seen)
 {
     const struct schema_type *type = node->type;
 
@@ -363,7 +221,7 @@ static void emit_public(struct pass *p, struct schema_node *node, struct schema_
 
 /* --- The whole of it --- */
 
-static void encode(struct pass *p, struct buf *out)
+static void encode(struct schema_pass *p, struct buf *out)
 {
     struct schema_view *view = p->view;
     struct list *l, *next;
@@ -402,7 +260,7 @@ static void encode(struct pass *p, struct buf *out)
 
 void schema_view_encode(struct schema_view *view, struct buf *out)
 {
-    struct pass p = { .view = view };
+    struct schema_pass p = { .view = view };
 
     ASSERT(list_empty(&view->root->fallen)); /* schema_encode() comes first */
     if (!view->begun)
@@ -416,7 +274,7 @@ void schema_view_encode(struct schema_view *view, struct buf *out)
 
 int schema_view_encode_all(struct schema_view *view, bool resumed, struct buf *out)
 {
-    struct pass p = { .view = view, .all = true, .resumed = resumed };
+    struct schema_pass p = { .view = view, .all = true, .resumed = resumed };
 
     if (schema_changed(view->root))
         return ATR_ESTATE;
