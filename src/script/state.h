@@ -223,6 +223,7 @@ void describe_open(lua_State *L, struct script *s, int core);
 void engine_open(lua_State *L, struct script *s, int core);
 void engine_hooks_open(lua_State *L, struct script *s, int core);
 void websocket_open(lua_State *L, struct script *s, int core);
+void websocket_calls(lua_State *L, struct script *s, int core);
 void http_open(lua_State *L, struct script *s, int core);
 void timer_open(lua_State *L, struct script *s, int core);
 void database_open(lua_State *L, struct script *s, int core);
