@@ -30,6 +30,11 @@ struct sqlite_stats {
     uint64_t done, failed, refused, waiting;
 };
 
+/* The same of operations of the store; losses: of the connection to the centre. */
+struct store_figures {
+    uint64_t done, failed, refused, timeouts, waiting, losses;
+};
+
 struct atr_app {
     struct loop loop;
     struct http_server http;
@@ -46,7 +51,8 @@ struct atr_app {
     struct list folders;           /* of struct folder */
     struct list databases;         /* of atr_sqlite */
     struct sqlite_stats sqlite;
-    struct app_store *store;   /* of store.c; NULL: not used yet */
+    struct app_store *store; /* of store.c; NULL: not used yet */
+    struct store_figures store_figures;
     struct id_table timers;    /* of atr_timer */
     struct id_table requests;  /* of struct http_request, those of routes */
     struct id_table decisions; /* of struct decision */
@@ -126,7 +132,8 @@ void engines_free(atr_app *app);
 void websockets_free(atr_app *app);
 void http_parts_free(atr_app *app);
 void databases_free(atr_app *app);
-void app_store_free(atr_app *app); /* ends what waits for it */
+void app_store_measure(atr_app *app); /* brings store_figures up to date */
+void app_store_free(atr_app *app);    /* ends what waits for it */
 void decisions_free(atr_app *app);
 void timers_free(atr_app *app);
 

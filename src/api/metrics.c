@@ -214,6 +214,18 @@ static void give_sqlite(const struct metric_walk *w, const struct sqlite_stats *
     GAUGE("sqlite_waiting", "", "Queries that are not answered yet", s->waiting);
 }
 
+static void give_store(const struct metric_walk *w, const struct store_figures *s)
+{
+    static const char help[] = "Operations of the store, by what became of them";
+
+    COUNTER("store_operations", "result=\"ok\"", help, s->done);
+    COUNTER("store_operations", "result=\"failed\"", help, s->failed);
+    COUNTER("store_operations", "result=\"refused\"", help, s->refused);
+    COUNTER("store_operations", "result=\"timeout\"", help, s->timeouts);
+    GAUGE("store_waiting", "", "Operations of the store that are not answered yet", s->waiting);
+    COUNTER("store_losses", "", "Times that the connection to the centre was lost", s->losses);
+}
+
 static void give_log(const struct metric_walk *w)
 {
     static const char *const labels[] = { "level=\"debug\"", "level=\"info\"", "level=\"warn\"",
@@ -239,5 +251,7 @@ void atr_app_metrics(atr_app *app, void (*fn)(void *user, const atr_metric *m), 
     metrics_of_io(w, app);
     COUNTER("handler_errors", "", "Errors of the application's handlers", app->handler_errors);
     give_sqlite(w, &app->sqlite);
+    app_store_measure(app);
+    give_store(w, &app->store_figures);
     give_log(w);
 }

@@ -21,6 +21,7 @@ struct app_store {
 };
 
 struct asked {
+    atr_app *app;
     struct app_store *of;
     atr_store_fn fn;
     void *user;
@@ -99,6 +100,25 @@ static struct app_store *open_store(atr_app *app)
     return s;
 }
 
+static void count(struct store_figures *f, int err)
+{
+    f->waiting--;
+    if (err == 0)
+        f->done++;
+    else if (err == ATR_ELIMIT)
+        f->refused++;
+    else if (err == ATR_ETIMEOUT)
+        f->timeouts++;
+    else
+        f->failed++;
+}
+
+void app_store_measure(atr_app *app)
+{
+    if (app->store && app->store->store)
+        app->store_figures.losses = app->store->store->stats.losses;
+}
+
 static void arrived(void *user, const struct store_answer *a)
 {
     struct asked q = *(struct asked *)user;
@@ -106,6 +126,7 @@ static void arrived(void *user, const struct store_answer *a)
     const struct store_record *r = &a->r;
 
     mem_free(user);
+    count(&q.app->store_figures, a->err);
     /* Once per trouble: the log would be full of it. */
     bool silent = a->err == ATR_ETIMEOUT && !q.of->memory && !store_centre_ready(q.of->store, why);
     if (silent && !q.of->warned)
@@ -141,7 +162,8 @@ int atr_store(atr_app *app, const atr_store_request *given, atr_store_fn fn, voi
     if (app->ending || !(s = open_store(app)))
         return ATR_ECLOSED;
     struct asked *q = mem_alloc(sizeof *q);
-    *q = (struct asked){ s, fn, user };
+    *q = (struct asked){ app, s, fn, user };
+    app->store_figures.waiting++;
     struct store_request request = { .op = ops[r.op],
                                      .r = { .key = str_in(r.key),
                                             .value = str_in(r.value),

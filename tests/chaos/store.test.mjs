@@ -66,6 +66,8 @@ test("workers share one store, which survives them, the supervisor and itself", 
   await counting;
   assert.equal((await ask(site, "get", "m"))[0], asked);
   assert.notEqual(centrePid(s.home), first);
+  const page = await (await fetch(`${site.url}/metrics`, { headers: { connection: "close" } })).text();
+  assert.ok(Number(/^atrium_store_losses_total (\d+)$/m.exec(page)[1]) > 0, page);
   assert.equal((await ask(site, "get", "n"))[0], 40);
   assert.deepEqual((await ask(site, "holder", "l")).slice(0, 2), ["me", epoch]);
   assert.ok((await ask(site, "lease", "other", 1000))[0] > epoch);

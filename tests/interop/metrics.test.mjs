@@ -40,6 +40,8 @@ const STILL = new Map([
   ["atrium_tls_tethered_total", "several servers; unit/net/test_tether.c"],
   ["atrium_engine_handed_over_total", "several servers; unit/engineio/test_handover.c"],
   ["atrium_websocket_handed_over_total", "several servers; unit/gateway/test_handover.c"],
+  ["atrium_store_waiting", "answers from memory come in the same turn; unit/api/test_store.c"],
+  ["atrium_store_losses_total", "a centre that dies; chaos/store.test.mjs"],
   ["atrium_admin_dropped_total", "unit/admin/test_feed.c"],
   ["atrium_admin_resyncs_total", "unit/admin/test_feed.c"],
   ["atrium_admin_left_out_total", "unit/admin/test_feed.c"],
@@ -136,6 +138,7 @@ scene("clients come and go, and talk", "metrics.lua", [], [
 scene("handlers, queries and the log", "metrics.lua", ["--log-level", "debug"], [
   "atrium_handler_errors_total", "atrium_lua_errors_total", "atrium_lua_memory_bytes", "atrium_lua_tasks",
   ...of("atrium_sqlite_queries_total", "result", "ok", "failed"), "atrium_sqlite_waiting", ...of("atrium_log_lines_total", "level", "error"),
+  ...of("atrium_store_operations_total", "result", "ok", "failed", "refused"),
   "atrium_engine_waiting", "process_resident_memory_bytes", "process_virtual_memory_bytes",
 ], async ({ server, shows }) => {
   const socket = await client(server);
@@ -146,6 +149,7 @@ scene("handlers, queries and the log", "metrics.lua", ["--log-level", "debug"], 
   await waits;
   assert.deepEqual(await ask(socket, "query", "SELECT 1"), [true, 1].at(0));
   assert.equal(await ask(socket, "query", "SELECT nothing"), false);
+  for (const [key, done] of [["a", true], ["b", false], ["c".repeat(2000), false]]) assert.equal(await ask(socket, "count", key), done);
   const slow = ask(socket, "query", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) FROM n");
   await shows("atrium_sqlite_waiting", 1);
   await slow;

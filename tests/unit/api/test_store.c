@@ -138,6 +138,7 @@ static void ending_tells_who_waits(void **state)
         r.op = (atr_store_op)99;
         assert_int_equal(atr_store(app, &r, on_answer, &got), ATR_EUNKNOWN);
         assert_int_equal(got.times, 0);
+        assert_int_equal(app->store_figures.waiting, 2);
         atr_app_free(app);
         assert_int_equal(got.times, 1);
         assert_true(got.err == ATR_ECLOSED || got.err == ATR_EUNKNOWN);
