@@ -102,7 +102,7 @@ static void inherit(struct peers *p, unsigned slot, uint32_t pid)
 static void inherit_all(struct peers *p, uint32_t pid)
 {
     for (unsigned slot = 0; slot < BOARD_SLOTS; slot++) {
-        if (atomic_load_explicit(&p->board->slots[slot].pid, memory_order_relaxed) == pid)
+        if (board_dead(p->board, slot, pid)) /* a pid may have been given again meanwhile */
             inherit(p, slot, pid);
     }
 }
@@ -150,6 +150,9 @@ static int say_hello(struct peer *q)
 static bool prefer(const struct peer *q, const struct peer *old)
 {
     bool mine_is_higher = q->in->slot > q->slot;
+
+    if (!old->link)
+        return true;
 
     return q->dialled != old->dialled && q->dialled == mine_is_higher;
 }
@@ -269,6 +272,43 @@ static bool dial(void *arg, unsigned slot)
     return true;
 }
 
+/* --- Links that are missing --- */
+
+enum { LOOK_AGAIN_MS = 1000 };
+
+static bool has_link(const struct peers *p, unsigned slot, pid_t pid)
+{
+    const struct peer *known = p->by_slot[slot];
+
+    if (known && known->link)
+        return true;
+    for (const struct list *at = p->all.next; at != &p->all; at = at->next) {
+        const struct peer *q = container_of(at, struct peer, link_all);
+
+        if (q->link && q->slot == BOARD_NO_SLOT && q->pid == pid)
+            return true; /* it has yet to say hello */
+    }
+    return false;
+}
+
+static bool dial_if_missing(void *arg, unsigned slot)
+{
+    struct peers *p = arg;
+
+    if (slot != p->slot && !has_link(p, slot, (pid_t)atomic_load(&p->board->slots[slot].pid)))
+        (void)dial(p, slot);
+    return true;
+}
+
+static void on_look_again(struct timer *t)
+{
+    struct peers *p = container_of(t, struct peers, look_again);
+
+    if (!p->declines)
+        board_each(p->board, dial_if_missing, p);
+    loop_timer(p->loop, t, LOOK_AGAIN_MS);
+}
+
 /* --- All of them --- */
 
 static void on_bell(struct watch *w, uint32_t events)
@@ -294,6 +334,7 @@ int peers_open(struct peers *p, struct loop *l, struct board *b, const char *fol
     p->listener.on_accept = on_accept;
     p->listener.owner = p;
     list_init(&p->all);
+    timer_init(&p->look_again, on_look_again);
     if ((p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
         (err = loop_watch(l, &p->bell_watch, p->bell, EPOLLIN)) < 0) {
         err = err_why(why, -errno, "cannot make a bell: %s", strerror(errno));
@@ -313,6 +354,7 @@ int peers_open(struct peers *p, struct loop *l, struct board *b, const char *fol
     if ((err = link_listen(&p->listener, l, path, why)) < 0)
         goto fail;
     board_each(b, dial, p);
+    loop_timer(l, &p->look_again, LOOK_AGAIN_MS);
     return 0;
 fail:
     peers_close(p);
@@ -324,6 +366,7 @@ void peers_close(struct peers *p)
     if (!p->folder)
         return;
     p->closing = true;
+    loop_timer_stop(p->loop, &p->look_again);
     if (p->slot != BOARD_NO_SLOT && !p->bequeaths)
         board_leave(p->board, p->slot); /* before the links close: it is no death */
     while (!list_empty(&p->all))

@@ -3,9 +3,10 @@
  *
  * A worker takes a slot, listens on a socket named after it in a folder that only its user may
  * enter, then connects to everybody who has a slot; whoever comes later connects to it. The two
- * then tell each other who they are, and hand over their bells (eventfds). A death is noticed
- * through a pidfd; one of those who notice it frees the slot (board_bury), and is told that it was
- * the one: what the dead one served is its to look after (on_inherit).
+ * then tell each other who they are, and hand over their bells (eventfds). A link that is lost
+ * between two that live is made again within a second or two. A death is noticed through a pidfd;
+ * one of those who notice it frees the slot (board_bury), and is told that it was the one: what the
+ * dead one served is its to look after (on_inherit).
  *
  * Start reading at peers_open().
  *
@@ -48,6 +49,7 @@ struct peers {
     struct list all;                   /* of struct peer, strangers included */
     struct buf scratch;
     uint64_t inherited;
+    struct timer look_again; /* for those without a link */
     /* The owner's. bequeaths: peers_close() leaves the slot to who notices the process's end.
      * declines: this one is about to end, and leaves the dead to others. */
     bool bequeaths, declines;

@@ -25,6 +25,7 @@
 enum {
     READ_BATCH = 64, /* packets per event: others have their turn too */
     BACKLOG = 128,
+    REST_MS = 100,
     SOCKET_BUFFER = 1 << 20
 };
 
@@ -391,6 +392,27 @@ int link_peer(const struct link *l, pid_t *pid, uid_t *uid)
 
 /* --- Listening --- */
 
+static void on_rested(struct timer *t)
+{
+    struct link_listener *l = container_of(t, struct link_listener, rest);
+
+    if (loop_rewatch(l->loop, &l->watch, EPOLLIN) < 0)
+        loop_timer(l->loop, t, REST_MS);
+}
+
+/* Those who connect wait meanwhile. */
+static void rest(struct link_listener *l)
+{
+    l->rests++;
+    if (loop_rewatch(l->loop, &l->watch, 0) == 0) /* else it is merely woken too early */
+        loop_timer(l->loop, &l->rest, REST_MS);
+}
+
+static bool out_of_descriptors(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
+
 static void on_connections(struct watch *w, uint32_t events)
 {
     struct link_listener *l = container_of(w, struct link_listener, watch);
@@ -401,8 +423,11 @@ static void on_connections(struct watch *w, uint32_t events)
         pid_t pid;
         uid_t uid = 0;
 
-        if (fd < 0)
-            return; /* EMFILE too: the peer waits, and this is tried again when others close */
+        if (fd < 0) {
+            if (out_of_descriptors(errno))
+                rest(l);
+            return;
+        }
         if (peer_of(fd, &pid, &uid) < 0 || (uid != 0 && uid != geteuid())) {
             l->refused++;
             close(fd);
@@ -440,7 +465,8 @@ int link_listen(struct link_listener *l, struct loop *loop, const char *path, ch
     l->watch = (struct watch){ .fd = -1, .on_events = on_connections };
     l->loop = loop;
     l->path = NULL;
-    l->refused = 0;
+    l->refused = l->rests = 0;
+    timer_init(&l->rest, on_rested);
     if (fd < 0)
         return err_why(why, -errno, "cannot make a socket: %s", strerror(errno));
     if ((err = bind_path(fd, path)) < 0)
@@ -466,6 +492,7 @@ void link_listener_abandon(struct link_listener *l)
 
     if (fd < 0)
         return;
+    loop_timer_stop(l->loop, &l->rest);
     loop_unwatch(l->loop, &l->watch);
     close(fd);
     mem_free(l->path);

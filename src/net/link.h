@@ -91,8 +91,10 @@ struct link_listener {
     /* fd is connected, close-on-exec, of a process of this user or of root; the callee's. */
     void (*on_accept)(struct link_listener *l, int fd);
     void *owner;
-    char *path;       /* removed by closing */
-    uint64_t refused; /* connections of other users */
+    char *path;        /* removed by closing */
+    struct timer rest; /* while out of descriptors */
+    uint64_t refused;  /* connections of other users */
+    uint64_t rests;    /* times that there was no descriptor left */
 };
 
 /* Listens on a path; a socket that lies there with nobody behind it is replaced. Only the user may

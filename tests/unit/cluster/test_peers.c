@@ -165,6 +165,70 @@ static void test_wakes_who_is_new(void **state)
     turn_until(&went, 1);
 }
 
+/* Ends every connection between workers of this process. */
+static void cut_links(void)
+{
+    for (int fd = 0; fd < 512; fd++) {
+        struct sockaddr_storage peer;
+        socklen_t n = sizeof peer, type_n = sizeof(int);
+        int type = 0;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_n) == 0 && type == SOCK_SEQPACKET &&
+            getpeername(fd, (struct sockaddr *)&peer, &n) == 0)
+            assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+    }
+}
+
+/* Both live: nobody has gone, and soon they can tell each other something again. */
+static void test_a_lost_link_is_made_again(void **state)
+{
+    static const struct peers_events quiet = { NULL, NULL, on_message };
+    static struct loop other_loop;
+    static struct board other_board;
+    static struct peers other;
+    struct peers_events told = quiet;
+    char why[ATR_WHY_MAX];
+
+    (void)state;
+    told.on_peer = on_peer;
+    assert_int_equal(loop_init(&other_loop), 0);
+    assert_int_equal(board_open(&other_board, fcntl(board_fd, F_DUPFD_CLOEXEC, 0), why), 0);
+    assert_int_equal(peers_open(&other, &other_loop, &other_board, folder, 0, &told, NULL, why), 0);
+    while (came < 2) {
+        assert_int_equal(loop_turn(&loop, 10), 0);
+        assert_int_equal(loop_turn(&other_loop, 10), 0);
+    }
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(peers_send(&peers, other.slot, PEERS_KIND_USER, STR("x"), NULL, 0), 0);
+        cut_links();
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(loop_turn(&loop, 0), 0);
+            assert_int_equal(loop_turn(&other_loop, 0), 0);
+        }
+        assert_int_equal(peers_send(&peers, other.slot, PEERS_KIND_USER, STR("x"), NULL, 0),
+                         ATR_ECLOSED);
+        assert_true(peers_here(&peers, other.slot));
+        heard[0] = 0;
+        while (!heard[0]) {
+            assert_int_equal(loop_turn(&loop, 10), 0);
+            assert_int_equal(loop_turn(&other_loop, 10), 0);
+            (void)peers_send(&other, peers.slot, PEERS_KIND_USER, STR("again"), NULL, 0);
+        }
+        assert_string_equal(heard, "16:again");
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(loop_turn(&loop, 0), 0);
+            assert_int_equal(loop_turn(&other_loop, 0), 0);
+        }
+    }
+    assert_int_equal(came, 2);
+    assert_int_equal(went, 0);
+    peers_close(&other);
+    (void)loop_turn(&other_loop, 0);
+    board_close(&other_board);
+    loop_fini(&other_loop);
+    turn_until(&went, 1);
+}
+
 /* Its homes are now served by who noticed; its slot is free. */
 static void test_the_killed_are_inherited(void **state)
 {
@@ -235,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_meets_and_hands_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wakes_who_is_new, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_lost_link_is_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_killed_are_inherited, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_newcomers_find_the_dead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strangers_are_sent_away, set_up, tear_down),

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -330,6 +331,40 @@ static void test_replaces_a_dead_listener(void **state)
     assert_int_equal(link_listen(&l, &loop, long_path, why), -ENAMETOOLONG);
 }
 
+/* Without descriptors it waits a while instead of spinning, and who connects waits with it. */
+static void test_rests_without_descriptors(void **state)
+{
+    struct link_listener l = { .on_accept = on_accept };
+    struct side c = { .closed = 1 };
+    struct rlimit old, tight;
+    char why[ATR_WHY_MAX];
+    uint64_t iterations;
+    int err = 0, probe;
+
+    (void)state;
+    accepted = 0;
+    assert_int_equal(link_listen(&l, &loop, path, why), 0);
+    assert_non_null(c.link = link_connect(&loop, path, &events, &c, &err));
+    probe = dup(0);
+    close(probe);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    tight = old;
+    tight.rlim_cur = (rlim_t)probe;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    iterations = loop.stats.iterations;
+    while (l.rests < 3)
+        assert_int_equal(loop_turn(&loop, -1), 0);
+    assert_true(loop.stats.iterations - iterations <= 20);
+    assert_int_equal(accepted, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    while (!accepted)
+        assert_int_equal(loop_turn(&loop, -1), 0);
+    link_listener_close(&l);
+    if (c.link)
+        link_close(c.link, 0);
+    turns(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_peer_dies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_closing_inside_a_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nonsense_closes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rests_without_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_listens_on_a_path, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_replaces_a_dead_listener, set_up, tear_down),
     };
