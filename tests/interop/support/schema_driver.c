@@ -344,6 +344,25 @@ static int do_plain(char **w)
     return err;
 }
 
+/* join GENERATION TOKEN: the frame, with the types. */
+static int do_join(char **w)
+{
+    unsigned generation = index_of(w[1]);
+    struct buf types_of_it = { 0 }, b = { 0 };
+
+    schema_reflect(root, generation, &types_of_it);
+    colyseus_write_join(&b, &(struct colyseus_join){
+                                .generation = (enum colyseus_generation)generation,
+                                .token = str_of(w[2]),
+                                .serializer = STR("schema"),
+                                .reflection = buf_str(&types_of_it),
+                            });
+    print(&b);
+    buf_free(&types_of_it);
+    buf_free(&b);
+    return 0;
+}
+
 static int do_reset(char **w)
 {
     (void)w;
@@ -392,6 +411,7 @@ static const struct command {
     { "count", do_count },
     { "reset", do_reset },
     { "plain", do_plain },
+    { "join", do_join },
     { "encode", do_encode },
     { "view", do_view },
     { "vfree", do_view_free },
