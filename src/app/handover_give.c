@@ -1,7 +1,7 @@
 /* app/handover_give.c - the old worker's side of a hand-over.
  *
- * greeting: each heir gets an end of a link, a successor also the application's state, and says that
- *           it is ready; who is not in time, or is leaving itself, gets nothing. Workers that give to
+ * greeting: each heir gets an end of a link, a successor also the application's state, and says
+ * that it is ready; who is not in time, or is leaving itself, gets nothing. Workers that give to
  *           this one have finished then;
  * moving:   batches go to the heirs in turn, at most BATCHES_AHEAD that an heir has not taken yet.
  *           What cannot be moved just now is tried again;
@@ -40,6 +40,11 @@ enum {
     BATCHES_AHEAD = 2
 };
 
+/* All that so many batches may be, where the last connection of each is as large as can be: there
+ * is always room for one that was frozen. */
+#define QUEUE_BYTES_MAX                                                                            \
+    ((size_t)BATCHES_AHEAD * (2 * BATCH_BYTES + 2 * (size_t)LINK_MESSAGE_BYTES_MAX))
+
 struct heir {
     struct list link; /* in bequest->heirs */
     struct bequest *in;
@@ -59,8 +64,11 @@ struct bequest {
     struct timer tick;
     uint64_t until_ms; /* of the phase */
     enum phase phase;
-    uint32_t fences; /* peers that may still send what they meant for this worker */
-    bool ended;      /* the old worker does the rest */
+    uint32_t fences;  /* peers that may still send what they meant for this worker */
+    bool met;         /* heirs were found */
+    bool heir_serves; /* whether the walk over the board has met it */
+    bool ended;       /* the old worker does the rest */
+    bool broken;      /* the heir of the batch that is made has gone */
     struct buf item;
     uint32_t items; /* of the batch that is made */
     size_t bytes;
@@ -97,11 +105,13 @@ static void send_byte(struct heir *h, enum handover_message what, const void *da
 static void send_item(struct bequest *g, struct heir *h, int fd)
 {
     struct handover_stats *stats = &g->h->stats;
+    int err = link_send(h->to, buf_str(&g->item), &fd, fd >= 0);
 
-    if (link_send(h->to, buf_str(&g->item), &fd, fd >= 0) == 0)
+    if (err == 0)
         stats->given++;
     else
         stats->lost++;
+    g->broken = err == ATR_ECLOSED;
     stats->bytes += g->item.len;
     g->items++;
     g->bytes += g->item.len;
@@ -118,7 +128,7 @@ static void begin_item(struct bequest *g, enum handover_kind kind)
 
 static bool batch_full(const struct bequest *g)
 {
-    return g->items >= BATCH_ITEMS || g->bytes >= BATCH_BYTES;
+    return g->broken || g->items >= BATCH_ITEMS || g->bytes >= BATCH_BYTES;
 }
 
 /* A walk over all that may be given to an heir. */
@@ -201,7 +211,11 @@ static bool open_batch(struct bequest *g, struct heir *h)
 
     g->items = 0;
     g->bytes = 0;
-    return bus_publish(&cluster_of(g)->bus.base, &note, &at) == 0;
+    g->broken = false;
+    if (bus_publish(&cluster_of(g)->bus.base, &note, &at) < 0)
+        return false;
+    send_byte(h, HANDOVER_NOTED, &at, sizeof at);
+    return true;
 }
 
 /* Returns whether there was anything to give. */
@@ -219,6 +233,8 @@ static bool give_batch(struct bequest *g, struct heir *h)
     h->sent++;
     g->h->stats.batches++;
     send_byte(h, HANDOVER_BATCH, &h->sent, sizeof h->sent);
+    if (g->broken)
+        link_close(h->to, ATR_ECLOSED);
     return g->items > 0;
 }
 
@@ -307,6 +323,132 @@ static void begin_tail(struct bequest *g)
     tick_in(g, 0);
 }
 
+/* --- The link --- */
+
+static void drop_heir(struct heir *h)
+{
+    struct bequest *g = h->in;
+    struct link *l = h->to;
+
+    if (g->turn == h)
+        g->turn = NULL;
+    list_remove(&h->link);
+    h->to = NULL;
+    if (l)
+        link_close(l, 0);
+    mem_free(h);
+}
+
+static void on_message(struct link *l, str data, const int *fds, size_t fd_count)
+{
+    struct heir *h = l->owner;
+    uint8_t what = data.n ? (uint8_t)data.p[0] : 0;
+
+    for (size_t i = 0; i < fd_count; i++)
+        close(fds[i]);
+    if (what == HANDOVER_READY)
+        h->ready = true;
+    else if (what == HANDOVER_TAKEN && data.n == 1 + sizeof h->taken)
+        memcpy(&h->taken, data.p + 1, sizeof h->taken);
+    if (h->in->phase != TAIL)
+        tick_in(h->in, 0);
+}
+
+/* What it has not taken is lost, or its successor's to find in its journal. */
+static void on_close(struct link *l, int err)
+{
+    struct heir *h = l->owner;
+    struct bequest *g = h->in;
+
+    (void)err;
+    if (!h->to)
+        return;
+    h->to = NULL;
+    log_event(LOG_WARN, "heir-lost", "slot=%u batches=%u taken=%u", h->slot, h->sent, h->taken);
+    drop_heir(h);
+    if (g->phase != TAIL)
+        tick_in(g, 0);
+}
+
+static const struct link_events link_events = { on_message, on_close, NULL };
+
+/* --- Heirs --- */
+
+static void add_heir(struct bequest *g, unsigned slot)
+{
+    struct cluster *c = cluster_of(g);
+    struct heir *h;
+    int ends[2];
+
+    if (link_pair(ends) < 0)
+        return;
+    h = mem_zalloc(sizeof *h);
+    *h = (struct heir){ .in = g, .slot = slot };
+    list_init(&h->link);
+    if (peers_send(&c->peers, slot, HANDOVER_PEERS_LINK, STR(""), &ends[1], 1) < 0) {
+        close(ends[0]);
+    } else if ((h->to = link_new(loop_of(g), ends[0], &link_events, h))) {
+        h->to->queued_bytes_max = QUEUE_BYTES_MAX;
+        g->met = true;
+        list_append(&g->heirs, &h->link);
+        h = NULL;
+    }
+    close(ends[1]);
+    mem_free(h);
+}
+
+static bool look_for_heir(void *arg, unsigned slot, uint32_t generation)
+{
+    struct bequest *g = arg;
+    const struct board_slot *s = &cluster_of(g)->board.slots[slot];
+    pid_t wanted = g->order.heir;
+
+    (void)generation;
+    if (atomic_load(&s->state) == BOARD_SERVING &&
+        (wanted < 0 || (uint32_t)wanted == atomic_load(&s->pid)))
+        add_heir(g, slot);
+    return true;
+}
+
+/* The state of the application is for who takes its place. */
+static void send_state(struct bequest *g)
+{
+    struct buf json = { 0 };
+
+    if (g->order.heir > 0 && handover_save(cluster_of(g)->app, &json) < 0)
+        log_event(LOG_ERROR, "save-failed", "hint=%s",
+                  "the application's state is not handed over");
+    for (struct list *at = g->heirs.next; at != &g->heirs; at = at->next)
+        send_byte(container_of(at, struct heir, link), HANDOVER_BEGIN, json.data, json.len);
+    buf_free(&json);
+}
+
+static bool is_heir(void *arg, unsigned slot)
+{
+    struct bequest *g = arg;
+    const struct board_slot *s = &cluster_of(g)->board.slots[slot];
+
+    g->heir_serves |=
+        (uint32_t)g->order.heir == atomic_load(&s->pid) && atomic_load(&s->state) == BOARD_SERVING;
+    return !g->heir_serves;
+}
+
+/* Whether there is a successor. Who was busy while it started does not know it as a peer yet. */
+static bool heir_serves(struct bequest *g)
+{
+    g->heir_serves = false;
+    if (g->order.heir > 0)
+        board_each(&cluster_of(g)->board, is_heir, g);
+    return g->heir_serves;
+}
+
+static void look_for_heirs(struct bequest *g)
+{
+    peers_each(&cluster_of(g)->peers, look_for_heir, g);
+    if (g->met)
+        send_state(g);
+}
+
 /* --- Going on --- */
 
 static bool all_taken(const struct bequest *g)
@@ -362,20 +504,6 @@ static void move(struct bequest *g)
         tick_in(g, gave ? 0 : TICK_MS);
 }
 
-static void drop_heir(struct heir *h)
-{
-    struct bequest *g = h->in;
-    struct link *l = h->to;
-
-    if (g->turn == h)
-        g->turn = NULL;
-    list_remove(&h->link);
-    h->to = NULL;
-    if (l)
-        link_close(l, 0);
-    mem_free(h);
-}
-
 /* Those that did not answer get nothing. */
 static void begin_moving(struct bequest *g)
 {
@@ -397,8 +525,11 @@ static void begin_moving(struct bequest *g)
 
 static void greet(struct bequest *g)
 {
-    bool all = true;
+    bool all;
 
+    if (!g->met)
+        look_for_heirs(g);
+    all = g->met || !heir_serves(g);
     for (struct list *at = g->heirs.next; at != &g->heirs; at = at->next)
         all = all && container_of(at, struct heir, link)->ready;
     if ((all && !handover_arriving(g->h)) || loop_of(g)->now_ms >= g->until_ms)
@@ -428,89 +559,7 @@ static void on_tick(struct timer *t)
         wait_for_tail(g);
 }
 
-/* --- The link --- */
-
-static void on_message(struct link *l, str data, const int *fds, size_t fd_count)
-{
-    struct heir *h = l->owner;
-    uint8_t what = data.n ? (uint8_t)data.p[0] : 0;
-
-    for (size_t i = 0; i < fd_count; i++)
-        close(fds[i]);
-    if (what == HANDOVER_READY)
-        h->ready = true;
-    else if (what == HANDOVER_TAKEN && data.n == 1 + sizeof h->taken)
-        memcpy(&h->taken, data.p + 1, sizeof h->taken);
-    if (h->in->phase != TAIL)
-        tick_in(h->in, 0);
-}
-
-/* What it has not taken is lost, or its successor's to find in its journal. */
-static void on_close(struct link *l, int err)
-{
-    struct heir *h = l->owner;
-    struct bequest *g = h->in;
-
-    (void)err;
-    if (!h->to)
-        return;
-    h->to = NULL;
-    log_event(LOG_WARN, "heir-lost", "slot=%u batches=%u taken=%u", h->slot, h->sent, h->taken);
-    drop_heir(h);
-    if (g->phase != TAIL)
-        tick_in(g, 0);
-}
-
-static const struct link_events link_events = { on_message, on_close, NULL };
-
 /* --- The beginning --- */
-
-static void add_heir(struct bequest *g, unsigned slot)
-{
-    struct cluster *c = cluster_of(g);
-    struct heir *h;
-    int ends[2];
-
-    if (link_pair(ends) < 0)
-        return;
-    h = mem_zalloc(sizeof *h);
-    *h = (struct heir){ .in = g, .slot = slot };
-    list_init(&h->link);
-    if (peers_send(&c->peers, slot, HANDOVER_PEERS_LINK, STR(""), &ends[1], 1) < 0) {
-        close(ends[0]);
-    } else if ((h->to = link_new(loop_of(g), ends[0], &link_events, h))) {
-        list_append(&g->heirs, &h->link);
-        h = NULL;
-    }
-    close(ends[1]);
-    mem_free(h);
-}
-
-static bool look_for_heir(void *arg, unsigned slot, uint32_t generation)
-{
-    struct bequest *g = arg;
-    const struct board_slot *s = &cluster_of(g)->board.slots[slot];
-    pid_t wanted = g->order.heir;
-
-    (void)generation;
-    if (atomic_load(&s->state) == BOARD_SERVING &&
-        (wanted < 0 || (uint32_t)wanted == atomic_load(&s->pid)))
-        add_heir(g, slot);
-    return true;
-}
-
-/* The state of the application is for who takes its place. */
-static void send_state(struct bequest *g)
-{
-    struct buf json = { 0 };
-
-    if (g->order.heir > 0 && handover_save(cluster_of(g)->app, &json) < 0)
-        log_event(LOG_ERROR, "save-failed", "hint=%s",
-                  "the application's state is not handed over");
-    for (struct list *at = g->heirs.next; at != &g->heirs; at = at->next)
-        send_byte(container_of(at, struct heir, link), HANDOVER_BEGIN, json.data, json.len);
-    buf_free(&json);
-}
 
 int handover_give(struct handover *h, const struct handover_order *o)
 {
@@ -523,8 +572,8 @@ int handover_give(struct handover *h, const struct handover_order *o)
     *g = (struct bequest){ .h = h, .order = *o };
     list_init(&g->heirs);
     timer_init(&g->tick, on_tick);
-    peers_each(&c->peers, look_for_heir, g);
-    if (list_empty(&g->heirs)) {
+    look_for_heirs(g);
+    if (!g->met && !heir_serves(g)) {
         mem_free(g);
         return ATR_EUNKNOWN;
     }
@@ -532,7 +581,6 @@ int handover_give(struct handover *h, const struct handover_order *o)
     c->joined.on_closing(&c->joined);
     http_server_stop_accepting(&c->app->http);
     g->until_ms = c->app->loop.now_ms + GREETING_MS;
-    send_state(g);
     tick_in(g, TICK_MS);
     return 0;
 }

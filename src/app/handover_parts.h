@@ -3,6 +3,7 @@
  * A link's messages begin with a byte that says what they are:
  *
  *   to the new worker     BEGIN  its application's state as JSON; nothing: there is none
+ *                         NOTED  the number of a note (8 bytes): what follows moves where that is
  *                         ITEM   a kind (enum handover_kind), the frozen connection; its descriptor
  *                         BATCH  a number (4 bytes): all its connections have been sent
  *                         DONE   no more will come, and ids of sessions lead to it
@@ -22,6 +23,7 @@ enum { HANDOVER_PEERS_LINK = 64, HANDOVER_PEERS_FENCE, HANDOVER_PEERS_FENCED };
 
 enum handover_message {
     HANDOVER_BEGIN = 'B',
+    HANDOVER_NOTED = 'N',
     HANDOVER_ITEM = 'I',
     HANDOVER_BATCH = 'E',
     HANDOVER_DONE = 'D',

@@ -1,8 +1,8 @@
 /* app/handover_take.c - the new worker's side of a hand-over.
  *
- * What comes over the link waits until its batch's note is met on the bus. A note that is met before
- * its connections have come waits for them, within the bus's callback: the old worker is in the
- * middle of sending them, and nothing behind the note may be looked at before they are here.
+ * What comes over the link waits until its batch's note is met on the bus. A note that is met
+ * before its connections have come waits for them, within the bus's callback: the old worker is in
+ * the middle of sending them, and nothing behind the note may be looked at before they are here.
  *
  * Start reading at on_note().
  *
@@ -28,17 +28,20 @@ struct arrival {
     struct handover *h;
     struct link *from; /* NULL: it has ended */
     struct bus_node node;
-    struct list items;     /* of struct item, in their order */
-    unsigned holds;        /* while not 0, it stays though its link has closed */
-    bool done;             /* nothing more comes */
-    uint32_t whole, noted; /* batches that have come in full; whose notes were met */
+    struct list items; /* of struct item, in their order */
+    unsigned holds;    /* while not 0, it stays though its link has closed */
+    bool done;         /* nothing more comes */
+    bool partly;       /* a batch has begun to come */
+    uint32_t whole;    /* batches that have come in full */
+    uint64_t at;       /* the note of the latest */
+    uint64_t passed;   /* notes up to this number were met, or missed */
 };
 
 /* A connection on its way. */
 struct item {
     struct list link;
-    uint32_t batch;
-    int fd; /* -1: none */
+    uint64_t at; /* the number of its batch's note */
+    int fd;      /* -1: none */
     uint8_t kind;
     size_t n;
     char frozen[];
@@ -55,10 +58,9 @@ static void add_item(struct arrival *a, str data, const int *fds, size_t fd_coun
 {
     struct item *i = mem_alloc(sizeof *i + data.n);
 
-    *i = (struct item){ .batch = a->whole + 1,
-                        .fd = fd_count ? fds[0] : -1,
-                        .kind = (uint8_t)data.p[0],
-                        .n = data.n - 1 };
+    *i = (struct item){
+        .at = a->at, .fd = fd_count ? fds[0] : -1, .kind = (uint8_t)data.p[0], .n = data.n - 1
+    };
     memcpy(i->frozen, data.p + 1, i->n);
     list_init(&i->link);
     list_append(&a->items, &i->link);
@@ -88,11 +90,11 @@ static void thaw(struct arrival *a, struct item *i)
     log_event(LOG_WARN, "connection-refused", "from=%u error=%s", a->node.number, err_name(err));
 }
 
-static void thaw_batches(struct arrival *a, uint32_t upto)
+static void thaw_passed(struct arrival *a)
 {
     struct item *i;
 
-    while ((i = first_item(a)) && i->batch <= upto) {
+    while ((i = first_item(a)) && i->at <= a->passed) {
         list_remove(&i->link);
         thaw(a, i);
         mem_free(i);
@@ -144,13 +146,36 @@ static void take_state(struct arrival *a, str json)
     say(a, HANDOVER_READY, NULL, 0);
 }
 
+static void take_noted(struct arrival *a, str number)
+{
+    if (number.n != sizeof a->at)
+        return;
+    memcpy(&a->at, number.p, sizeof a->at);
+    a->partly = true;
+}
+
+/* Thaws what is behind its time: its note was missed, or it was waited for in vain. */
+static void catch_up(struct arrival *a)
+{
+    thaw_passed(a);
+    if (!a->partly && a->at <= a->passed)
+        say(a, HANDOVER_TAKEN, &a->whole, sizeof a->whole);
+}
+
 static void take_batch(struct arrival *a, str number)
 {
     if (number.n != sizeof a->whole)
         return;
     memcpy(&a->whole, number.p, sizeof a->whole);
-    if (a->noted >= a->whole) /* it was waited for in vain */
-        thaw_batches(a, a->whole);
+    a->partly = false;
+    catch_up(a);
+}
+
+/* One that has ended, and of which nothing waits. */
+static void drop_if_over(struct arrival *a)
+{
+    if (!a->from && !a->holds && list_empty(&a->items))
+        drop(a);
 }
 
 static void on_message(struct link *l, str data, const int *fds, size_t fd_count)
@@ -162,6 +187,9 @@ static void on_message(struct link *l, str data, const int *fds, size_t fd_count
     switch (data.n ? data.p[0] : 0) {
     case HANDOVER_BEGIN:
         take_state(a, rest);
+        break;
+    case HANDOVER_NOTED:
+        take_noted(a, rest);
         break;
     case HANDOVER_ITEM:
         if (rest.n)
@@ -178,7 +206,7 @@ static void on_message(struct link *l, str data, const int *fds, size_t fd_count
         close(fds[used++]);
 }
 
-/* What has come whole is thawed when its note is met: that was published before. */
+/* What has come is thawed when its note is met: that was published before. */
 static void on_close(struct link *l, int err)
 {
     struct arrival *a = l->owner;
@@ -187,8 +215,8 @@ static void on_close(struct link *l, int err)
     if (!a->from)
         return;
     a->from = NULL;
-    if (list_empty(&a->items) && !a->holds)
-        drop(a);
+    thaw_passed(a);
+    drop_if_over(a);
 }
 
 static const struct link_events link_events = { on_message, on_close, NULL };
@@ -232,15 +260,14 @@ static void on_note(void *user, const struct bus_message *m, struct msg *body)
     a->holds++;
     wait_for(a, batch);
     a->holds--;
-    thaw_batches(a, batch);
-    a->noted = batch;
+    a->passed = m->number;
+    thaw_passed(a);
     say(a, HANDOVER_TAKEN, &batch, sizeof batch);
-    if (!a->from && list_empty(&a->items))
-        drop(a);
+    drop_if_over(a);
 }
 
-/* Notes were lost, perhaps some of these: what has come must not wait for ever. Its clients have a
- * gap, like all others here. */
+/* Notes were lost, perhaps some of these: what has come, or comes yet, must not wait for them. Its
+ * clients have a gap, like all others here. */
 static void on_missed(void *user, uint64_t count)
 {
     struct handover *h = user;
@@ -251,8 +278,9 @@ static void on_missed(void *user, uint64_t count)
     {
         struct arrival *a = container_of(at, struct arrival, link);
 
-        thaw_batches(a, a->whole);
-        say(a, HANDOVER_TAKEN, &a->whole, sizeof a->whole);
+        a->passed = h->cluster->bus.cursor;
+        catch_up(a);
+        drop_if_over(a);
     }
 }
 

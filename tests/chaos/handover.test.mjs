@@ -163,3 +163,64 @@ test("a successor that dies takes nobody else with it", withSuper(async (s, t) =
   });
   assert.deepEqual([report.gaps, report.doubles, report.reorders], [0, 0, 0], report.troubles.join("\n"));
 }));
+
+const busy = `
+local atrium = require "atrium"
+local io = atrium.io
+io:on("connection", function(socket)
+  socket:emit("hello", socket.handedOver)
+  socket:on("hog", function(ms, ack)
+    local till = os.time() + ms / 1000
+    repeat until os.time() >= till
+    ack()
+  end)
+end)
+`;
+
+test("who was busy while its successor started hands over all the same", withSuper(async (s, t) => {
+  const site = await workers(s, 1, { text: busy }), { socket, of } = await client(t, site.url, ["websocket"]);
+  const [old] = await pidsOf(s, site), reasons = [];
+  socket.on("disconnect", (reason) => reasons.push(reason));
+  // Longer than a new worker waits for others to greet it.
+  const hogged = socket.emitWithAck("hog", 5000);
+  await s.ok(["reload", site.name]);
+  await hogged;
+  await until("the old one has ended", () => !alive(old));
+  await until("it was handed over", () => of("hello").length === 2);
+  assert.deepEqual([of("hello"), reasons], [[false, true], []]);
+}));
+
+// The new worker comes to a halt when it is about to be given connections, and the old one's handler, which goes on, says
+// more meanwhile than the workers' ring holds.
+const noisy = `
+local atrium = require "atrium"
+local io = atrium.io
+local function hog(seconds)
+  local till = os.time() + seconds
+  repeat until os.time() >= till
+end
+atrium.onHandover(function() return { any = true } end, function() atrium.setTimeout(function() hog(3) end, 0) end)
+io:on("connection", function(socket)
+  socket:emit("hello", socket.handedOver)
+  socket:on("echo", function(value, ack) ack(value) end)
+  socket:on("noise", function()
+    atrium.sleep(1000)
+    for i = 1, 500 do io:to("nobody"):emit("noise", string.rep("x", 65536)) end
+  end)
+end)
+`;
+
+test("connections whose note was lost to a worker that was too slow", withSuper(async (s, t) => {
+  const site = await workers(s, 1, { text: noisy }), reasons = [];
+  const clients = await Promise.all(Array.from({ length: 100 }, () => client(t, site.url, ["websocket"])));
+  for (const { socket } of clients) socket.on("disconnect", (reason) => reasons.push(reason));
+  clients[0].socket.emit("noise");
+  const [old] = await pidsOf(s, site);
+  await s.ok(["reload", site.name]);
+  await until("they were handed over", () => clients.every(({ of }) => of("hello").length === 2));
+  for (const { socket } of clients) assert.equal(await socket.emitWithAck("echo", "x"), "x");
+  await until("the old one has ended", () => !alive(old));
+  const sum = await figures(site, 1);
+  assert.deepEqual([reasons, sum("atrium_handover_failures_total")], [[], 0]);
+  assert.ok(sum('atrium_bus_notes_total{what="missed"}') > 0);
+}));
