@@ -122,6 +122,7 @@ struct store_call *store_begin(struct store *s, const struct store_request *r, s
     c->until_ms = s->loop->now_ms + ms;
     timer_init(&c->deadline, on_deadline);
     list_init(&c->link);
+    list_init(&c->own);
     list_append(&s->calls, &c->link);
     map_put(&s->by_seq, str_n(&c->seq, sizeof c->seq), c);
     s->call_count++;

@@ -23,7 +23,8 @@ struct store_call {
     struct timer deadline;
     uint64_t until_ms;  /* the same as a time of the loop */
     struct buf request; /* the record's bytes */
-    bool sent;          /* the store's own */
+    struct list own;    /* the store's; self-linked, and out of it before the call ends */
+    bool sent;          /* likewise */
     bool ended;
     struct buf answer; /* once ended, without error: record and items */
     int err;

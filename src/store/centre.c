@@ -30,6 +30,7 @@ struct centre_store {
     struct link *link; /* NULL: not connected */
     bool welcome;      /* the centre has answered the hello */
     uint64_t sent_seq;
+    struct list changes; /* calls that change something, in order */
     uint32_t retry_ms;
     uint64_t started_ms; /* when somebody was asked to start a centre; 0: never */
     struct timer retry;
@@ -50,16 +51,19 @@ static struct store_call *call_at(struct list *at)
 
 /* --- Sending --- */
 
-/* Operations before this one are over, as far as we are concerned. */
-static uint64_t acknowledged(const struct store *s)
+/* Of the operations that change something, those up to this one are over, as far as we are
+ * concerned. Others may wait for long, and their answers are not kept. */
+static uint64_t acknowledged(const struct centre_store *s)
 {
-    return list_empty(&s->calls) ? s->last_seq : call_at(s->calls.next)->seq - 1;
+    if (list_empty(&s->changes))
+        return s->base.last_seq;
+    return container_of(s->changes.next, const struct store_call, own)->seq - 1;
 }
 
 static void begin_message(struct centre_store *s)
 {
     buf_clear(&s->message);
-    wire_write_number(&s->message, acknowledged(&s->base));
+    wire_write_number(&s->message, acknowledged(s));
 }
 
 static bool send_message(struct centre_store *s)
@@ -146,8 +150,10 @@ static void on_message(struct link *l, str data, const int *fds, size_t fd_count
         struct store_call *c = a.seq ? store_find(&s->base, a.seq) : NULL;
         if (!a.seq)
             take_welcome(s, &a);
-        else if (c)
+        if (c) {
+            list_remove(&c->own);
             store_end(c, a.err, a.body, a.count);
+        }
     }
 }
 
@@ -244,14 +250,16 @@ bool store_centre_ready(const struct store *base, char *why)
 
 static void begin(struct store *s, struct store_call *c)
 {
-    (void)c;
+    if (!store_op_reads(c->op))
+        list_append(&of(s)->changes, &c->own);
     loop_flush_later(s->loop, &of(s)->flush);
 }
 
 /* The centre goes on with it, and its answer finds nobody. */
 static void forget(struct store *s, struct store_call *c)
 {
-    (void)s, (void)c;
+    (void)s;
+    list_remove(&c->own);
 }
 
 static void close_store(struct store *base)
@@ -288,6 +296,7 @@ struct store *store_centre_open(struct loop *l, const struct store_centre_option
     s->user = o->user;
     s->retry_ms = RETRY_MS_MIN;
     random_bytes(s->id, sizeof s->id);
+    list_init(&s->changes);
     loop_job_init(&s->flush, on_flush);
     timer_init(&s->retry, on_retry);
     loop_timer(l, &s->retry, 0);

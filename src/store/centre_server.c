@@ -384,19 +384,23 @@ static void take_request(struct guest *g, const struct wire_request *q)
         mark_ready(g);
         return;
     }
+    if (g->kept_count >= GUEST_KEPT_MAX) { /* it never acknowledges */
+        link_close(g->link, ATR_ELIMIT);
+        return;
+    }
     book_run(g->space->book, g, q->seq, op, &q->r);
     ASSERT(g->out.len > before); /* nothing that changes something waits */
-    if (guest_keep(g, q->seq, str_n(g->out.data + before, g->out.len - before)) < 0)
-        link_close(g->link, ATR_ELIMIT);
+    guest_keep(g, q->seq, str_n(g->out.data + before, g->out.len - before));
     mark_dirty(g);
 }
 
+/* The row of what was kept is shortened by the next commit that concerns the guest. */
 static void acknowledge(struct link *l, uint64_t seq)
 {
     struct visit *v = l->owner;
 
-    if (!l->closing && v->guest && guest_acknowledged(v->guest, seq))
-        mark_dirty(v->guest);
+    if (!l->closing && v->guest)
+        guest_acknowledged(v->guest, seq);
 }
 
 /* Whether it has read enough of its answers to be given more. */

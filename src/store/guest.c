@@ -28,10 +28,8 @@ bool guest_has_done(struct guest *g, uint64_t seq, struct buf *out)
     return true;
 }
 
-int guest_keep(struct guest *g, uint64_t seq, str answer)
+void guest_keep(struct guest *g, uint64_t seq, str answer)
 {
-    if (g->kept_count >= GUEST_KEPT_MAX)
-        return ATR_ELIMIT;
     struct kept_answer *k = mem_alloc(sizeof *k + answer.n);
 
     k->seq = seq;
@@ -40,7 +38,6 @@ int guest_keep(struct guest *g, uint64_t seq, str answer)
     list_append(&g->kept, &k->in_guest);
     g->kept_count++;
     g->latest = seq;
-    return 0;
 }
 
 static void drop_first(struct guest *g)
@@ -52,15 +49,10 @@ static void drop_first(struct guest *g)
     mem_free(k);
 }
 
-bool guest_acknowledged(struct guest *g, uint64_t seq)
+void guest_acknowledged(struct guest *g, uint64_t seq)
 {
-    bool any = false;
-
-    while (!list_empty(&g->kept) && kept_at(g->kept.next)->seq <= seq) {
+    while (!list_empty(&g->kept) && kept_at(g->kept.next)->seq <= seq)
         drop_first(g);
-        any = true;
-    }
-    return any;
 }
 
 void guest_drop_kept(struct guest *g)
@@ -89,8 +81,7 @@ int guest_read(struct guest *g, uint64_t latest, str answers)
         if (wire_read_answer(&answers, &a) < 0 || a.seq <= before || a.seq > latest)
             return ATR_EDATABASE;
         before = a.seq;
-        if (guest_keep(g, a.seq, str_n(whole.p, whole.n - answers.n)) < 0)
-            return ATR_EDATABASE;
+        guest_keep(g, a.seq, str_n(whole.p, whole.n - answers.n));
     }
     g->latest = latest;
     return 0;

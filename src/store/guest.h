@@ -38,10 +38,10 @@ struct guest {
 
 /* Whether that operation has been done, and if its answer is kept: adds it to out. */
 bool guest_has_done(struct guest *g, uint64_t seq, struct buf *out);
-/* Keeps the answer (its bytes on the wire) of an operation that is done. ATR_ELIMIT: too many. */
-int guest_keep(struct guest *g, uint64_t seq, str answer) MUST_CHECK;
-/* The guest has the answers up to that number. Returns whether one was kept. */
-bool guest_acknowledged(struct guest *g, uint64_t seq);
+/* Keeps the answer (its bytes on the wire) of an operation that is done. */
+void guest_keep(struct guest *g, uint64_t seq, str answer);
+/* The guest has the answers up to that number. */
+void guest_acknowledged(struct guest *g, uint64_t seq);
 
 /* What is written down of it: latest, and the kept answers. */
 void guest_write(const struct guest *g, struct buf *out);

@@ -1,8 +1,9 @@
 /* store/wire.h - what the centre and its guests say to each other, over net/link.h.
  *
- * A guest's message: a number (all operations up to it are answered as far as it is concerned),
- * then requests: operation, number, record. The first request of a connection is WIRE_HELLO: key
- * the space, owner the guest's id, count WIRE_VERSION. WIRE_BYE: the guest will not come back.
+ * A guest's message: a number (of the operations that change something, all up to it are answered
+ * as far as it is concerned), then requests: operation, number, record. The first request of a
+ * connection is WIRE_HELLO: key the space, owner the guest's id, count WIRE_VERSION. WIRE_BYE: the
+ * guest will not come back.
  *
  * The centre's message: answers: number, error, count of items, body (a record and the items).
  * Number 0 answers the hello; with an error, value says why in a sentence.

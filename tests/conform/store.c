@@ -164,6 +164,29 @@ static void test_objects_share_the_data(void **state)
     assert_str(got.r.value, "60");
 }
 
+/* One who waits for news for long holds up nobody, however much happens meanwhile. */
+static void test_waiting_holds_up_nobody(void **state)
+{
+    enum { ROUNDS = 20, EACH = 1000 };
+    struct got watch = { 0 };
+
+    (void)state;
+    lease_get(s[0], STR("free"), 0, 120000, take, &watch);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < EACH - 1; i++)
+            kv_incr(s[0], STR("n"), 1, NULL, NULL, NULL);
+        assert_int_equal(ASK(kv_incr(s[0], STR("n"), 1, NULL, T)), 0);
+        assert_int_equal(got.r.number, (round + 1) * EACH);
+    }
+    assert_int_equal(watch.times, 0);
+    assert_int_equal(s[0]->stats.losses, 0);
+    assert_int_equal(ASK(lease_acquire(s[1], STR("free"), STR("me"),
+                                       &(struct lease_terms){ .ttl_ms = 1000 }, T)),
+                     0);
+    wait_for(&watch, 1);
+    buf_free(&watch.memory);
+}
+
 static void test_a_cancelled_call_is_silent(void **state)
 {
     struct got other = { 0 };
@@ -1236,15 +1259,16 @@ static void test_a_crash(void **state)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 TEST_MAIN(TEST(test_answers_come_once_in_order), TEST(test_objects_share_the_data),
-          TEST(test_a_cancelled_call_is_silent), TEST(test_closing_ends_calls),
-          TEST(test_closing_from_a_callback), TEST(test_deadlines), TEST(test_limits),
-          TEST(test_too_many_calls), TEST(test_the_store_gets_full), TEST(test_kv_values),
-          TEST(test_kv_conditions), TEST(test_kv_incr), TEST(test_kv_time_to_live),
-          TEST(test_kv_list), TEST(test_kv_list_of_large_values), TEST(test_lease_has_one_holder),
-          TEST(test_lease_ends), TEST(test_lease_is_watched), TEST(test_fences), TEST(test_nodes),
-          TEST(test_leases_live_with_their_node), TEST(test_log), TEST(test_log_bounds),
-          TEST(test_log_age), TEST(test_log_generations), TEST(test_log_is_followed),
-          TEST(test_seats_are_reserved), TEST(test_no_room_is_overbooked), TEST(test_seat_orders),
-          TEST(test_seat_filters), TEST(test_rooms_that_take_nobody),
-          TEST(test_room_ids_are_unique), TEST(test_rooms_are_listed_in_pages),
-          TEST(test_orphaned_rooms), TEST(test_guarded_rooms), TEST(test_a_crash))
+          TEST(test_waiting_holds_up_nobody), TEST(test_a_cancelled_call_is_silent),
+          TEST(test_closing_ends_calls), TEST(test_closing_from_a_callback), TEST(test_deadlines),
+          TEST(test_limits), TEST(test_too_many_calls), TEST(test_the_store_gets_full),
+          TEST(test_kv_values), TEST(test_kv_conditions), TEST(test_kv_incr),
+          TEST(test_kv_time_to_live), TEST(test_kv_list), TEST(test_kv_list_of_large_values),
+          TEST(test_lease_has_one_holder), TEST(test_lease_ends), TEST(test_lease_is_watched),
+          TEST(test_fences), TEST(test_nodes), TEST(test_leases_live_with_their_node),
+          TEST(test_log), TEST(test_log_bounds), TEST(test_log_age), TEST(test_log_generations),
+          TEST(test_log_is_followed), TEST(test_seats_are_reserved),
+          TEST(test_no_room_is_overbooked), TEST(test_seat_orders), TEST(test_seat_filters),
+          TEST(test_rooms_that_take_nobody), TEST(test_room_ids_are_unique),
+          TEST(test_rooms_are_listed_in_pages), TEST(test_orphaned_rooms), TEST(test_guarded_rooms),
+          TEST(test_a_crash))
