@@ -41,6 +41,10 @@ static int settle_polling(struct eio_session *s)
 
     if (p->post || p->delivering || p->probe != EIO_PROBE_NONE)
         return -EAGAIN;
+    if (p->get && s->server->hooks.on_headers) {
+        eio_polling_noop_later(p); /* answering runs code of the application, which may do anything */
+        return -EAGAIN;
+    }
     if (s->ws.stream) /* a failed probe that has not quite gone */
         ws_conn_abort(&s->ws);
     eio_session_pump_all(s);

@@ -20,7 +20,7 @@
  * -EAGAIN: not now, as it is upgrading, or a POST comes in or is being delivered. ATR_ESTATE:
  * never, it is closing or closed. Nothing was changed then, but that what waited behind the
  * transport may be in it and a GET may have been answered. From a job or a timer, not from within a
- * callback of the session. hooks.on_headers may run. */
+ * callback of the session. No hook runs. */
 int eio_session_freeze(struct eio_session *s, struct buf *out, int *fd) MUST_CHECK;
 /* Frees a frozen session at the end of the iteration: exactly once, before its server goes. */
 void eio_session_bury(struct eio_session *s);

@@ -123,7 +123,7 @@ static void flush(struct eio_polling *p, char last)
     str type;
 
     eio_session_pump_all(s);
-    p->waited = false;
+    p->waited = p->noop_due = false;
     p->get = NULL;
     r->user = NULL;
     list_remove(&p->flush.link);
@@ -143,6 +143,8 @@ static void on_flush(struct loop_job *job)
 
     if (p->get && p->count > 0)
         flush(p, 0);
+    else if (p->get && p->noop_due)
+        eio_polling_noop(p);
 }
 
 /* --- Opening and freeing --- */
@@ -392,6 +394,12 @@ void eio_polling_noop(struct eio_polling *p)
 {
     if (p->get)
         flush(p, p->count > 0 ? 0 : '6');
+}
+
+void eio_polling_noop_later(struct eio_polling *p)
+{
+    p->noop_due = true;
+    loop_defer(server_of(p)->loop, &p->flush);
 }
 
 void eio_polling_release(struct eio_polling *p, char last, bool with_queue)

@@ -27,6 +27,7 @@ struct eio_polling {
     uint8_t holder;  /* EIO_HOLDER_POLLING; first */
     uint8_t probe;   /* enum eio_probe */
     bool delivering; /* post's packets are being handed out */
+    bool noop_due;   /* by eio_polling_noop_later() */
     bool waited;     /* something was queued while no GET was there */
     bool text_only;  /* b64=1: the client cannot take bytes (eio3) */
     struct eio_session *session;
@@ -65,6 +66,8 @@ void eio_polling_send(struct eio_polling *p, struct msg *const *msgs, size_t n);
 
 /* Answers a pending GET at once, with 6 when nothing is queued. */
 void eio_polling_noop(struct eio_polling *p);
+/* The same from the loop. */
+void eio_polling_noop_later(struct eio_polling *p);
 /* Answers a pending GET with the queue and one more packet ('1' or '6'), or with the packet alone
  * if the queue is to stay (it moves to a WebSocket); a POST still coming in is refused. */
 void eio_polling_release(struct eio_polling *p, char last, bool with_queue);

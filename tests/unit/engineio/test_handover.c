@@ -362,6 +362,40 @@ static void a_get_that_waits_is_answered(void **state)
     both_close();
 }
 
+static int hooked;
+
+static void look_at_headers(struct eio_server *e, struct http_request *r, bool initial)
+{
+    (void)e, (void)r, (void)initial;
+    hooked++;
+}
+
+/* Code of the application runs in the answer: not while sessions are being frozen. */
+static void a_get_whose_answer_is_hooked(void **state)
+{
+    struct buf map = { 0 };
+    struct eio_session *s;
+    struct client c, d;
+    const char *sid;
+    int fd;
+    (void)state;
+
+    s = polling_begin(&c, &sid);
+    client_ask(&c, "GET", polling_url(sid), NULL, NULL);
+    client_silent(&c);
+    hooked = 0;
+    from.engine.hooks.on_headers = look_at_headers;
+    assert_int_equal(eio_session_freeze(s, &map, &fd), -EAGAIN);
+    assert_int_equal(hooked, 0);
+    assert_int_equal(map.len, 0);
+    assert_answer(client_answer(&c), 200, "6");
+    assert_int_equal(hooked, 1);
+    (void)move(s, &d);
+    client_close(&c);
+    both_close();
+    buf_free(&map);
+}
+
 static void an_id_of_the_applications_own(void **state)
 {
     enum { SID_LEN = 100 }; /* more than a session has room for */
@@ -564,6 +598,7 @@ int main(void)
         cmocka_unit_test(protocol_and_form_stay),
         cmocka_unit_test(a_session_that_polls),
         cmocka_unit_test(a_get_that_waits_is_answered),
+        cmocka_unit_test(a_get_whose_answer_is_hooked),
         cmocka_unit_test(an_id_of_the_applications_own),
         cmocka_unit_test(jsonp_stays_jsonp),
         cmocka_unit_test(not_in_the_middle_of_a_request),
