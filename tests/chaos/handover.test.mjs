@@ -6,6 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { io } from "socket.io-client";
+import { WebSocket } from "ws";
 import { alive, bin, sleep, until, withSuper } from "./support/super.mjs";
 import { Traffic, app } from "./support/traffic.mjs";
 import { figures, pidOf, workers } from "./support/workers.mjs";
@@ -223,4 +224,61 @@ test("connections whose note was lost to a worker that was too slow", withSuper(
   const sum = await figures(site, 1);
   assert.deepEqual([reasons, sum("atrium_handover_failures_total")], [[], 0]);
   assert.ok(sum('atrium_bus_notes_total{what="missed"}') > 0);
+}));
+
+const halting = `
+local atrium = require "atrium"
+atrium.onHandover(function() return { any = true } end, function()
+  atrium.setTimeout(function()
+    local till = os.time() + 2
+    repeat until os.time() >= till
+  end, 0)
+end)
+`;
+
+test("an old worker that dies when all is on its way takes nobody with it", withSuper(async (s, t) => {
+  const site = await workers(s, 2, { text: halting + text, flags: recovery }), traffic = await Traffic.start(t, site.url, { clients: 24 });
+  unharmed(await during(traffic, async (more) => {
+    const pids = await pidsOf(s, site), old = await pidOf(s, site.name, 0);
+    const reloaded = s.ok(["reload", site.name]);
+    await until("the new one is there", async () => (await pidOf(s, site.name, 0)) !== old);
+    await sleep(300); // it has halted, with what it was sent
+    process.kill(old, "SIGKILL");
+    await reloaded;
+    await more();
+    await replaced(s, site, pids);
+  }));
+}));
+
+const torrent = `
+local atrium = require "atrium"
+local function pour(send) for i = 1, 60 do send(i .. " " .. string.rep("x", 100000)) end end
+atrium.io:on("connection", function(socket)
+  socket:on("pour", function() pour(function(text) socket:emit("drop", text) end) end)
+end)
+atrium.websocket("/ws", { onMessage = function(ws) pour(function(text) ws:send(text) end) end })
+`;
+
+test("who does not read gets all that waits for it from the new worker", withSuper(async (s, t) => {
+  const site = await workers(s, 1, { text: torrent }), readers = [], [old] = await pidsOf(s, site);
+  for (let i = 0; i < 8; i++) {
+    const ws = new WebSocket(`ws://localhost:${site.port}/ws`), plain = { got: [], ends: [], raw: () => ws._socket, begin: () => ws.send("pour") };
+    ws.on("message", (data) => plain.got.push(parseInt(data, 10))).on("close", (code) => plain.ends.push(code));
+    t.after(() => ws.terminate());
+    const { socket } = await client(t, site.url, ["websocket"]), framed = { got: [], ends: [], raw: () => socket.io.engine.transport.ws._socket, begin: () => socket.emit("pour") };
+    socket.on("drop", (data) => framed.got.push(parseInt(data, 10))).on("disconnect", (reason) => framed.ends.push(reason));
+    await until("open", () => ws.readyState === WebSocket.OPEN);
+    readers.push(plain, framed);
+  }
+  for (const { begin, raw } of readers) {
+    begin();
+    raw().pause();
+  }
+  await sleep(500);
+  await s.ok(["reload", site.name]);
+  await until("the old one has ended", () => !alive(old));
+  for (const { raw } of readers) raw().resume();
+  await until("all is there", () => readers.every(({ got, ends }) => got.length >= 60 || ends.length));
+  const whole = Array.from({ length: 60 }, (_, i) => i + 1);
+  for (const { got, ends } of readers) assert.deepEqual([got, ends], [whole, []]);
 }));
