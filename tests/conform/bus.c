@@ -89,7 +89,7 @@ static void on_question(void *user, uint16_t what, struct request_from from, str
     request_answer(&n->requests, from, str_n(answer, (size_t)len));
 }
 
-static const struct request_handler handler = { on_question };
+static const struct request_handler handler = { .on_question = on_question };
 
 void turn_all(int times)
 {
