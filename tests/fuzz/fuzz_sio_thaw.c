@@ -27,6 +27,12 @@ static int publish(struct bus *b, const struct bus_note *n, uint64_t *number)
     return 0;
 }
 
+static int tell(struct bus *b, const struct bus_note *n)
+{
+    (void)b, (void)n;
+    return 0;
+}
+
 static struct bus_node self(const struct bus *b)
 {
     (void)b;
@@ -72,8 +78,16 @@ static void no_close(struct bus *b)
     (void)b;
 }
 
-static const struct bus_ops ops = { "none",   publish, self,      nodes,   none,
-                                    no_epoch, range,   read_none, no_close };
+static const struct bus_ops ops = { .name = "none",
+                                    .publish = publish,
+                                    .tell = tell,
+                                    .self = self,
+                                    .nodes = nodes,
+                                    .catch_up = none,
+                                    .epoch = no_epoch,
+                                    .range = range,
+                                    .read = read_none,
+                                    .close = no_close };
 
 /* --- A server whose owner does nothing --- */
 
