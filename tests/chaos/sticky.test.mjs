@@ -44,9 +44,13 @@ function assertBalanced(per, count, tolerance) {
   for (let i = 0; i < WORKERS; i++) assert.ok(Math.abs((per[i] ?? 0) - share) <= tolerance * share, `${JSON.stringify(per)}: ${share} each`);
 }
 
+// A worker that got no time to learn of the others keeps what comes to it.
+const acquainted = (site) => until("all to know each other", async () => (await figures(site, WORKERS))("atrium_cluster_workers") === WORKERS * WORKERS);
+
 for (const [name, transports] of Object.entries(TRANSPORTS))
   test(`200 clients, ${name}: none loses its session, and the workers share them`, withSuper(async (s, t) => {
     const site = await workers(s, WORKERS);
+    await acquainted(site);
     assertBalanced(await crowd(t, site.url, transports, 200), 200, 0.2);
     const of = await figures(site, WORKERS);
     assert.equal(of("atrium_engine_sessions"), 200);
@@ -59,6 +63,7 @@ for (const [name, transports] of Object.entries(TRANSPORTS))
 for (const [policy, tolerance] of [["round-robin", 0.2], ["random", 0.8]])
   test(`new sessions by ${policy}`, withSuper(async (s, t) => {
     const site = await workers(s, WORKERS, { flags: ["--load-balancing", policy] });
+    await acquainted(site);
     assertBalanced(await crowd(t, site.url, ["polling"], 120), 120, tolerance);
   }));
 
@@ -67,7 +72,7 @@ test("a worker that lost its sessions gets the new ones", withSuper(async (s, t)
   await crowd(t, site.url, ["websocket"], 40);
   process.kill(await pidOf(s, site.name, 2), "SIGKILL");
   await s.online(site.name, WORKERS);
-  await until("the new worker in its place", async () => (await figures(site, WORKERS))("atrium_cluster_workers") === WORKERS * WORKERS);
+  await acquainted(site);
   const per = await crowd(t, site.url, ["websocket"], 10);
   assert.ok(per[2] >= 8, JSON.stringify(per));
 }));
