@@ -129,16 +129,35 @@ void sticky_unsent(struct sticky *s, unsigned slot)
     board_came(s->peers->board, slot);
 }
 
+/* What came a beat ago and has begun nothing has been refused, or is waiting for a decision. */
+static void forget_due(struct sticky *s)
+{
+    if (s->due == s->due_seen)
+        while (s->due > 0) {
+            s->due--;
+            sticky_arrived(s);
+        }
+    s->due_seen = s->due;
+}
+
 void sticky_beat(struct sticky *s)
 {
     _Atomic uint64_t *coming = &s->peers->board->slots[s->peers->slot].coming;
-    uint64_t now = atomic_load(coming);
+    uint64_t now;
+
+    forget_due(s);
+    now = atomic_load(coming);
 
     /* What is on its way arrives within a beat, or moves the count. */
     if (now && now == s->coming_seen && s->arrivals == s->arrivals_seen)
         (void)atomic_compare_exchange_strong(coming, &now, 0);
     s->coming_seen = atomic_load(coming);
     s->arrivals_seen = s->arrivals;
+}
+
+void sticky_is_due(struct sticky *s)
+{
+    s->due++;
 }
 
 void sticky_arrived(struct sticky *s)

@@ -30,6 +30,8 @@ unsigned sticky_least_connected(const struct sticky *s);
 void sticky_sent(struct sticky *s, unsigned slot);
 void sticky_unsent(struct sticky *s, unsigned slot);
 void sticky_arrived(struct sticky *s);
+/* A request has come that a session is to begin with: it arrives when that has begun. */
+void sticky_is_due(struct sticky *s);
 
 /* share.c: connections, as they are accepted. */
 bool sticky_share(void *s, int fd, bool secure);

@@ -137,7 +137,7 @@ void sticky_take_passed(struct sticky *s, str data, int fd)
     s->stats.passed_in++;
     http_server_adopt_bytes(s->http, fd, str_n(data.p + HEAD_BYTES, data.n - HEAD_BYTES), head[1]);
     if (head[0] & STICKY_BEGINS)
-        sticky_arrived(s);
+        sticky_is_due(s);
 }
 
 void sticky_drop_passing(struct sticky *s)

@@ -349,7 +349,7 @@ void sticky_take_relayed(struct sticky *s, str data, int fd)
     data = str_n(o.cert.p + cert, data.n - FIXED_BYTES - peer - cert);
     http_server_adopt_relayed(s->http, fd, data, &o);
     if (at[0] & STICKY_BEGINS)
-        sticky_arrived(s);
+        sticky_is_due(s);
     return;
 wrong:
     close(fd);

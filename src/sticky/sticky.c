@@ -93,6 +93,10 @@ static void count(struct eio_places *p, int change)
     if (s->open)
         atomic_store_explicit(&s->peers->board->slots[s->peers->slot].sessions, s->sessions,
                               memory_order_relaxed);
+    if (change > 0 && s->due > 0) { /* it counts as a session now, not as one on its way */
+        s->due--;
+        sticky_arrived(s);
+    }
 }
 
 bool sticky_on_message(struct sticky *s, unsigned slot, uint8_t kind, str data, const int *fds,

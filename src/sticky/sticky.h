@@ -53,6 +53,7 @@ struct sticky {
     unsigned last; /* the slot that got the latest session, for taking turns */
     uint64_t sessions;
     uint64_t arrivals, arrivals_seen, coming_seen; /* of sessions sent to begin here */
+    uint64_t due, due_seen; /* of these: requests that have come, and are not sessions yet */
     struct list passing; /* of struct passing: connections about to leave */
     struct list relayed; /* of struct relayed */
     struct list pipes;   /* of struct pipe */

