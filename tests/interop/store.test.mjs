@@ -1,5 +1,5 @@
 /* The store as scripts use it, in the process's memory: values, conditions, counters, leases, fences, mistakes.
- * What every store does is in tests/conform/store.c; one that several workers share in tests/chaos/store.test.mjs.
+ * What every store does is in tests/conform/store_suite.h; one that several workers share in tests/chaos/store.test.mjs.
  *
  * SPDX-License-Identifier: MIT
  */
