@@ -46,10 +46,34 @@ int cli_read_script(const struct cli *c, const char *path, struct apps *a, char 
 /* The file of applications in the working folder; NULL: none. */
 const char *cli_find_config(void);
 
-/* `atrium start` and its kin. The exit status. */
-int cli_start(const struct cli *c);
-/* `atrium update`. The exit status. */
+/* --- Commands: each runs one, and returns the exit status --- */
+
+enum { CLI_USAGE = 2 }; /* the exit status when the command line is wrong */
+
+int cli_start(const struct cli *c); /* and its kin */
 int cli_update(const struct cli *c);
+
+/* cli_look.c */
+int cli_list(const struct cli *c);
+int cli_jlist(const struct cli *c);
+int cli_describe(const struct cli *c);
+int cli_pid(const struct cli *c);
+int cli_id(const struct cli *c);
+int cli_logs(const struct cli *c);
+int cli_env(const struct cli *c);
+
+/* cli_order.c */
+int cli_on_targets(const struct cli *c); /* restart, reload, stop, delete, reset */
+int cli_flush(const struct cli *c);
+int cli_ping(const struct cli *c);
+int cli_save(const struct cli *c);
+int cli_reopen(const struct cli *c);
+int cli_resurrect(const struct cli *c);
+int cli_kill(const struct cli *c);
+int cli_scale(const struct cli *c);
+int cli_signal(const struct cli *c);
+
+/* --- What they share --- */
 
 /* Asks, starting a supervisor if there is one to be adopted after (or always, when `start`).
  * 0, or a negative code with the sentence in why. */
