@@ -1,5 +1,5 @@
 /* store/book_parts.h - inside a book. A file per kind of thing: book_kv.c, book_lease.c (and
- * nodes), book_log.c, book_seats.c; book.c holds them together.
+ * nodes), book_log.c, book_rooms.c and book_seats.c (book_rooms.h); book.c holds them together.
  *
  * Each operation is a function that reads the request and fills the answer in b->out; a change is
  * told to the keeper in the same call.
