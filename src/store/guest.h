@@ -19,7 +19,7 @@ enum {
     GUEST_KEPT_MAX = 2 * STORE_CALLS_MAX
 };
 
-struct space; /* of centre_server.c */
+struct space; /* of centre_server_parts.h */
 
 struct guest {
     struct space *space;
