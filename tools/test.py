@@ -4,12 +4,15 @@
 Counts single tests, not files: each TAP line of a unit test, each test of a Node file. A test program that
 dies, times out or reports nothing counts as one failure. PATTERN runs only what contains it.
 """
+import concurrent.futures
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TAP = re.compile(r"^(not ok|ok)\b(.*)$", re.M)
@@ -18,16 +21,18 @@ TAP = re.compile(r"^(not ok|ok)\b(.*)$", re.M)
 class Totals:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.lock = threading.Lock()
 
     def add(self, name, passed, failed, skipped, output):
-        self.passed += passed
-        self.failed += failed
-        self.skipped += skipped
-        mark = "FAILED" if failed else "ok"
         extra = f", {skipped} skipped" if skipped else ""
-        print(f"  {mark:6} {name}: {passed} passed, {failed} failed{extra}", flush=True)
+        lines = [f"  {'FAILED' if failed else 'ok':6} {name}: {passed} passed, {failed} failed{extra}"]
         if failed:
-            print("\n".join("    | " + line for line in output.splitlines()[-120:]), flush=True)
+            lines += ["    | " + line for line in output.splitlines()[-120:]]
+        with self.lock:
+            self.passed += passed
+            self.failed += failed
+            self.skipped += skipped
+            print("\n".join(lines), flush=True)
 
 
 def count_tap(text):
@@ -77,29 +82,55 @@ def node():
     return str(pinned) if pinned.exists() else "node"
 
 
+# Two at a time: one that drives clients against a server, and one that starts, kills and waits for processes.
+LANES = (("interop", "browser"), ("chaos", "cli", "docs"))
+
+
+def run_file(path, env):
+    """Passed, failed, skipped, output, seconds of one file."""
+    began = time.monotonic()
+    try:
+        done = subprocess.run([node(), "--test", "--test-reporter=tap", str(path)], cwd=ROOT, env=env,
+                              capture_output=True, text=True, timeout=420, check=False)
+        output, status = done.stdout + done.stderr, done.returncode
+    except subprocess.TimeoutExpired as late:
+        output, status = str(late.stdout) + "\ntimed out", 1
+    sums = {k: int(n) for k, n in re.findall(r"^# (pass|fail|skipped|cancelled) (\d+)$", output, re.M)}
+    failed = sums.get("fail", 0) + sums.get("cancelled", 0)
+    if not failed and (status or not sums.get("pass")):
+        failed = 1
+    return sums.get("pass", 0), failed, sums.get("skipped", 0), output, time.monotonic() - began
+
+
+def add_file(path, result, totals):
+    *counts, output, seconds = result
+    totals.add(f"{path.relative_to(ROOT / 'tests')} ({seconds:.0f} s)", *counts, output)
+
+
+def run_lane(folders, pattern, env, totals):
+    """Returns the files that failed beside those of another lane."""
+    again = []
+    for path in sorted(p for folder in folders for p in (ROOT / "tests" / folder).glob("*.test.*js")):
+        if pattern and pattern not in str(path):
+            continue
+        result = run_file(path, env)
+        if result[1]:
+            print(f"  {path.relative_to(ROOT / 'tests')} failed beside others", flush=True)
+            again.append(path)
+        else:
+            add_file(path, result, totals)
+    return again
+
+
 def run_node(build, pattern, totals):
-    files = sorted(p for folder in ("interop", "browser", "chaos", "cli", "docs")
-                   for p in (ROOT / "tests" / folder).glob("*.test.*js"))
-    files = [f for f in files if not pattern or pattern in str(f)]
-    if files:
-        print("Tests with real clients", flush=True)
     env = dict(os.environ, ATRIUM_BIN=str((build / "atrium").resolve()),
                ATRIUM_BUILD=str(build.resolve()))
-    for path in files:
-        name = str(path.relative_to(ROOT / "tests"))
-        try:
-            done = subprocess.run([node(), "--test", "--test-reporter=tap", str(path)], cwd=ROOT, env=env,
-                                  capture_output=True, text=True, timeout=420, check=False)
-            output, status = done.stdout + done.stderr, done.returncode
-        except subprocess.TimeoutExpired as late:
-            output, status = str(late.stdout) + "\ntimed out", 1
-        sums = {k: int(n) for k, n in re.findall(r"^# (pass|fail|skipped|cancelled) (\d+)$", output, re.M)}
-        failed = sums.get("fail", 0) + sums.get("cancelled", 0)
-        if status and not failed:
-            failed = 1
-        if not failed and not sums.get("pass"):
-            failed = 1
-        totals.add(name, sums.get("pass", 0), failed, sums.get("skipped", 0), output)
+    print("Tests with real clients", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(len(LANES)) as pool:
+        lanes = [pool.submit(run_lane, folders, pattern, env, totals) for folders in LANES]
+    # Two share the cores, and a test that watches the clock may lose: alone it has to pass.
+    for path in [path for lane in lanes for path in lane.result()]:
+        add_file(path, run_file(path, env), totals)
 
 
 def main():
