@@ -100,25 +100,11 @@ static bool is_settled(void *arg, unsigned slot)
            (peers_here(&c->peers, slot) || !board_dead(&c->board, slot, pid));
 }
 
-struct unsettled {
-    struct cluster *c;
-    bool any;
-};
-
-static bool look_for_estate(void *arg, unsigned slot)
-{
-    struct unsettled *u = arg;
-
-    u->any = !is_settled(u->c, slot);
-    return !u->any;
-}
-
 static bool settling(void *user)
 {
-    struct unsettled u = { .c = user };
+    struct cluster *c = user;
 
-    board_each(&u.c->board, look_for_estate, &u);
-    return u.any;
+    return !board_each(&c->board, is_settled, c);
 }
 
 static void on_peer(void *user, unsigned slot, uint32_t generation, bool here)
@@ -156,19 +142,6 @@ static bool is_known(void *arg, unsigned slot)
            atomic_load(&s->state) != BOARD_SERVING;
 }
 
-struct strangers {
-    struct cluster *c;
-    bool any;
-};
-
-static bool look_for_stranger(void *arg, unsigned slot)
-{
-    struct strangers *s = arg;
-
-    s->any = !is_known(s->c, slot);
-    return !s->any;
-}
-
 /* Those that serve know this worker before it has a session, and it knows them. One that does not
  * answer is stuck: it learns of us in time. */
 static void greet(struct cluster *c)
@@ -176,10 +149,7 @@ static void greet(struct cluster *c)
     uint64_t deadline = clock_mono_ms() + GREET_MS;
 
     while (clock_mono_ms() < deadline) {
-        struct strangers s = { .c = c };
-
-        board_each(&c->board, look_for_stranger, &s);
-        if (!s.any || loop_turn(&c->app->loop, 10) < 0)
+        if (board_each(&c->board, is_known, c) || loop_turn(&c->app->loop, 10) < 0)
             return;
     }
 }

@@ -37,11 +37,10 @@ struct bequest {
     struct timer tick;
     uint64_t until_ms; /* of the phase */
     enum bequest_phase phase;
-    uint32_t fences;  /* peers that may still send what they meant for this worker */
-    bool met;         /* heirs were found */
-    bool heir_serves; /* whether the walk over the board has met it */
-    bool ended;       /* the old worker does the rest */
-    bool broken;      /* the heir of the batch that is made has gone */
+    uint32_t fences; /* peers that may still send what they meant for this worker */
+    bool met;        /* heirs were found */
+    bool ended;      /* the old worker does the rest */
+    bool broken;     /* the heir of the batch that is made has gone */
     struct buf item;
     uint32_t items; /* of the batch that is made */
     size_t bytes;

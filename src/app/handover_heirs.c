@@ -139,22 +139,18 @@ static void send_state(struct bequest *g)
     buf_free(&json);
 }
 
-static bool is_heir(void *arg, unsigned slot)
+static bool is_another(void *arg, unsigned slot)
 {
-    struct bequest *g = arg;
+    const struct bequest *g = arg;
     const struct board_slot *s = &bequest_cluster(g)->board.slots[slot];
 
-    g->heir_serves |=
-        (uint32_t)g->order.heir == atomic_load(&s->pid) && atomic_load(&s->state) == BOARD_SERVING;
-    return !g->heir_serves;
+    return (uint32_t)g->order.heir != atomic_load(&s->pid) ||
+           atomic_load(&s->state) != BOARD_SERVING;
 }
 
 bool handover_heir_serves(struct bequest *g)
 {
-    g->heir_serves = false;
-    if (g->order.heir > 0)
-        board_each(&bequest_cluster(g)->board, is_heir, g);
-    return g->heir_serves;
+    return g->order.heir > 0 && !board_each(&bequest_cluster(g)->board, is_another, g);
 }
 
 void handover_look_for_heirs(struct bequest *g)

@@ -245,12 +245,13 @@ bool board_claim(struct board *b, unsigned slot, uint32_t pid)
            atomic_compare_exchange_strong(&b->slots[slot].pid, &pid, (uint32_t)getpid());
 }
 
-void board_each(const struct board *b, bool (*fn)(void *arg, unsigned slot), void *arg)
+bool board_each(const struct board *b, bool (*fn)(void *arg, unsigned slot), void *arg)
 {
     for (unsigned i = 0; i < BOARD_SLOTS; i++) {
         if (atomic_load_explicit(&b->slots[i].pid, memory_order_acquire) && !fn(arg, i))
-            return;
+            return false;
     }
+    return true;
 }
 
 uint64_t board_load(const struct board *b, unsigned slot)

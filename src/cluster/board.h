@@ -93,8 +93,8 @@ bool board_is(const struct board *b, unsigned slot, uint32_t generation);
 uint64_t board_load(const struct board *b, unsigned slot);
 /* One of those that are on their way has come, or will not. */
 void board_came(struct board *b, unsigned slot);
-/* Calls fn for each slot that is taken; fn returns false to stop. */
-void board_each(const struct board *b, bool (*fn)(void *arg, unsigned slot), void *arg);
+/* Calls fn for each slot that is taken; fn returns false to stop. Returns whether none did. */
+bool board_each(const struct board *b, bool (*fn)(void *arg, unsigned slot), void *arg);
 
 /* --- Homes --- */
 /* A home whose sessions nobody serves, now served by slot; -1: all are taken. */

@@ -305,7 +305,7 @@ static void on_look_again(struct timer *t)
     struct peers *p = container_of(t, struct peers, look_again);
 
     if (!p->declines)
-        board_each(p->board, dial_if_missing, p);
+        (void)board_each(p->board, dial_if_missing, p);
     loop_timer(p->loop, t, LOOK_AGAIN_MS);
 }
 
@@ -353,7 +353,7 @@ int peers_open(struct peers *p, struct loop *l, struct board *b, const char *fol
     }
     if ((err = link_listen(&p->listener, l, path, why)) < 0)
         goto fail;
-    board_each(b, dial, p);
+    (void)board_each(b, dial, p);
     loop_timer(l, &p->look_again, LOOK_AGAIN_MS);
     return 0;
 fail:
