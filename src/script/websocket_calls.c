@@ -82,24 +82,24 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-static int l_subscribe(lua_State *L)
+/* Whether the connection at index 1 entered, or left, the channel at index 2. */
+static int change_channel(lua_State *L, int (*change)(atr_ws *ws, atr_str channel))
 {
-    struct script *s = script_of(L);
-    atr_ws *ws = check_ws(s, L);
+    atr_ws *ws = check_ws(script_of(L), L);
     atr_str channel = check_atr_str(L, 2);
 
-    lua_pushboolean(L, ws && atr_ws_subscribe(ws, channel) > 0);
+    lua_pushboolean(L, ws && change(ws, channel) > 0);
     return 1;
+}
+
+static int l_subscribe(lua_State *L)
+{
+    return change_channel(L, atr_ws_subscribe);
 }
 
 static int l_unsubscribe(lua_State *L)
 {
-    struct script *s = script_of(L);
-    atr_ws *ws = check_ws(s, L);
-    atr_str channel = check_atr_str(L, 2);
-
-    lua_pushboolean(L, ws && atr_ws_unsubscribe(ws, channel) > 0);
-    return 1;
+    return change_channel(L, atr_ws_unsubscribe);
 }
 
 /* websocket_publish(ws or nil, channel, string or bytes[, binary[, key]]): to how many, ws left out

@@ -6,6 +6,7 @@
 #define SOCKETIO_LIFECYCLE_H
 
 #include "socketio/client.h"
+#include "socketio/encode.h"
 
 struct sio_record;
 
@@ -33,6 +34,15 @@ void sio_socket_move(struct sio_socket *s);
 /* Nobody speaks for it any more: its acks fail, on_moved, and its memory goes with the iteration.
  */
 void sio_socket_end_moved(struct sio_socket *s);
+
+/* An event as it goes out to s, without an offset; id SIO_NO_ID: nobody acknowledges it. */
+static inline struct sio_outgoing
+sio_event_of(const struct sio_socket *s, const struct sio_data *data, unsigned flags, int64_t id)
+{
+    return (struct sio_outgoing){
+        .type = SIO_EVENT, .of = s->nsp, .nsp = s->nsp->name, .id = id, .data = data, .flags = flags
+    };
+}
 
 /* Sends an event, with an id if it is to be acknowledged, and tells on_outgoing if that is watched.
  */

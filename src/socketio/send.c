@@ -22,14 +22,7 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
 {
     struct sio_server *io = s->nsp->server;
     struct hub_audience to = { .only = sio_socket_id(s) };
-    struct sio_outgoing p = {
-        .type = SIO_EVENT,
-        .of = s->nsp,
-        .nsp = s->nsp->name,
-        .id = SIO_NO_ID,
-        .data = data,
-        .flags = flags,
-    };
+    struct sio_outgoing p = sio_event_of(s, data, flags, SIO_NO_ID);
     struct sio_stamp stamp;
     struct sio_frames f;
     struct parcel parcel;
@@ -62,14 +55,7 @@ static int send_kept(struct sio_socket *s, const struct sio_data *data, unsigned
 
 static int send_now(struct sio_socket *s, const struct sio_data *data, unsigned flags, int64_t id)
 {
-    struct sio_outgoing p = {
-        .type = SIO_EVENT,
-        .of = s->nsp,
-        .nsp = s->nsp->name,
-        .id = id,
-        .data = data,
-        .flags = flags,
-    };
+    struct sio_outgoing p = sio_event_of(s, data, flags, id);
 
     if (s->state == SIO_SOCKET_MOVED && !sio_tail_keeps(s, flags, id))
         return sio_tail_emit(s, data, flags, id);

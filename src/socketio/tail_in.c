@@ -29,14 +29,7 @@ bool sio_tail_concerns(struct sio_namespace *n, const struct sio_wire_target *t)
 /* What recovery has no hand in, with the offset that all events carry which are not kept. */
 static int send(struct sio_socket *s, const struct sio_data *data, unsigned flags, int64_t id)
 {
-    struct sio_outgoing p = {
-        .type = SIO_EVENT,
-        .of = s->nsp,
-        .nsp = s->nsp->name,
-        .id = id,
-        .data = data,
-        .flags = flags,
-    };
+    struct sio_outgoing p = sio_event_of(s, data, flags, id);
     struct sio_stamp stamp;
 
     if (s->recoverable && id == SIO_NO_ID) {
